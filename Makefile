@@ -1,0 +1,45 @@
+# Everything a developer types. `make run` and `make test` do their own set-up.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: help install run test check lint types imports unit bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 12
+
+install: $(STAMP) ## create .venv and install driftwatch with its pinned dependencies
+
+$(STAMP): pyproject.toml requirements/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("driftwatch needs Python 3.11 or later, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt --editable '.[dev]'
+	@touch $@
+
+run: install ## watch driftwatch catch an unauthorised change on a simulated AWS account
+	@$(BIN)/driftwatch demo $(ARGS) || code=$$?; case "$${code:-0}" in 0|2|3) ;; *) exit $$code ;; esac
+
+check: lint types imports unit ## the quick loop: lint, types, layers, unit tests
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+imports: install
+	$(BIN)/lint-imports
+
+unit: install
+	$(BIN)/pytest -q tests/unit tests/test_house.py
+
+test: install check ## the whole suite
+	$(BIN)/pytest -q -n 2 --dist loadfile tests --ignore tests/unit --ignore tests/benchmarks
+
+bench: install ## measure: calls, CPU, wall time, memory, as ratios in one run
+	$(BIN)/python -m tests.benchmarks
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

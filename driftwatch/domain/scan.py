@@ -1,0 +1,84 @@
+"""Scan: one pass over the scopes; what it plans to read, and what is known of each cell after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from driftwatch.domain.normalize import Normalisation
+from driftwatch.domain.resource import Cell
+from driftwatch.domain.snapshot import CellState, Gap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadUnit:
+    """What is read together because it shares API calls: the cells that one unit of work answers for."""
+
+    id: str
+    account: str
+    region: str
+    service: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What one scan reads. `gaps` are cells that are known to be unreadable before any listing (no credentials, ...)."""
+
+    units: tuple[ReadUnit, ...]
+    gaps: tuple[Gap, ...] = ()
+    not_enabled: tuple[Cell, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Under which normalisation to read the cells of a unit: the pinned one of those that have one, else the catalogue's."""
+
+    pinned: Mapping[Cell, Normalisation] = field(default_factory=dict)
+
+
+class ScanStatus(StrEnum):
+    RUNNING = "running"
+    COMPLETE = "complete"
+    """Every cell was read in full (or is not enabled)."""
+    PARTIAL = "partial"
+    ABORTED = "aborted"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    id: str
+    started_at: datetime
+    trigger: str
+    status: ScanStatus = ScanStatus.RUNNING
+    ended_at: datetime | None = None
+    cells: int = 0
+    gaps: int = 0
+    resources: int = 0
+    calls: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellStatus:
+    """What is known of a cell: its state as last judged, and its last complete reading.
+
+    `read_at` is when the last reading of any outcome ended; `complete_started_at` when the last complete one began: every resource
+    of the cell was certainly in its stored state at some time after that. `digest` is the cell digest over the stored fingerprints,
+    `shape` the shape they were made with, `held` the digest of a listing that is held as a suspected mass deletion.
+    """
+
+    cell: Cell
+    state: CellState
+    reason: str | None = None
+    shape: str | None = None
+    digest: str | None = None
+    count: int = 0
+    scan_id: str | None = None
+    read_at: datetime | None = None
+    complete_started_at: datetime | None = None
+    complete_ended_at: datetime | None = None
+    held: str | None = None

@@ -1,0 +1,304 @@
+"""Every extension point of driftwatch on one page. Adapters implement these and inherit nothing.
+
+Times are UTC and aware. A method raises `StoreError` or `SourceError` when it could not do its work; it never answers with less.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from driftwatch.domain.baseline import (
+    BaselineApproval,
+    BaselineCell,
+    BaselineEntry,
+    BaselineState,
+    BaselineVersion,
+    ImportedBaseline,
+    Mismatch,
+    Signature,
+)
+from driftwatch.domain.change import ChangeRecord, Fetched, SourceStatus
+from driftwatch.domain.decision import Decision
+from driftwatch.domain.finding import Finding, FindingState
+from driftwatch.domain.ledger import LedgerEntry
+from driftwatch.domain.normalize import Normalisation
+from driftwatch.domain.request import Lease, Request
+from driftwatch.domain.resource import Cell, Json, Resource
+from driftwatch.domain.scan import CellStatus, Plan, Reading, ReadUnit, Scan
+from driftwatch.domain.snapshot import Batch, CellRead, CellState, Gap, Put, Stored
+
+# --- reading the cloud -----------------------------------------------------------------------------------------------------------------
+
+
+class Collector(Protocol):
+    """Reads the cloud. Implemented by `aws.collector`; the fake is `tests.fakes.FakeCollector`."""
+
+    def plan(self, wanted: Callable[[Cell], bool]) -> Plan:
+        """The units that hold a wanted cell, and what is unreadable from the start. Makes the calls that discovery needs."""
+
+    def read(self, unit: ReadUnit, reading: Reading, stopped: Callable[[], bool]) -> Iterator[Batch | CellRead]:
+        """Streams the resources of the unit's cells, then exactly one CellRead for each cell (also for one that came up on the way).
+
+        Never raises for a failed call: that is a Gap. When `stopped` turns true, the rest is a Gap `aborted`.
+        """
+
+    def normalisation(self, resource_type: str) -> tuple[str, Normalisation]:
+        """The current shape (hex digest) of a type, and the fields it stands for."""
+
+
+class Engine(Protocol):
+    """Spreads the units of a scan."""
+
+    def run(self, units: Sequence[ReadUnit], work: Callable[[ReadUnit], None], stopped: Callable[[], bool]) -> None:
+        """Calls `work` once for every unit and returns when all have returned. The first exception of `work` is raised at the end."""
+
+
+# --- change records --------------------------------------------------------------------------------------------------------------------
+
+
+class ChangeSource(Protocol):
+    """Where change records come from. `name` is the source's name in the config."""
+
+    name: str
+
+    def fetch(self) -> Fetched:
+        """All records; raises SourceError when the source as a whole could not be read."""
+
+
+# --- the store -------------------------------------------------------------------------------------------------------------------------
+
+
+class Scans(Protocol):
+    def start(self, scan: Scan) -> None: ...
+    def finish(self, scan: Scan) -> None: ...
+    def get(self, scan_id: str) -> Scan | None: ...
+    def latest(self, limit: int = 1) -> Sequence[Scan]: ...
+
+
+class Cells(Protocol):
+    """The cells with their state, readings and gaps."""
+
+    def get(self, cell: Cell) -> CellStatus | None: ...
+    def all(self) -> Iterator[CellStatus]: ...
+    def record(self, scan_id: str, status: CellStatus, read: CellRead) -> None:
+        """The state of the cell after a reading, one row for the reading itself, and its gaps."""
+
+    def set_state(self, cell: Cell, state: CellState, reason: str | None) -> None: ...
+    def gaps(self, cell: Cell) -> Sequence[Gap]:
+        """The gaps of the cell's last reading."""
+
+
+class Observations(Protocol):
+    """History by change: one row per resource and fingerprint, documents content-addressed."""
+
+    def put(
+        self,
+        cell: Cell,
+        resources: Sequence[Resource],
+        *,
+        known_at: datetime | None,
+        now: datetime,
+        reshaped: Sequence[Resource] = (),
+        same_shape: bool = True,
+    ) -> Put:
+        """Stores what was read. A resource with its stored fingerprint costs no write (unless it had been missing).
+
+        A changed or new one gets a row with ``since = (known_at, now)``, and its former row ends. With `same_shape` False the
+        stored fingerprints were made under another shape: the row is rewritten in place and keeps its `since`. `reshaped` keeps
+        the fingerprint under the coming shape beside the present one, for `adopt_reshaped`.
+        """
+
+    def absent(self, cell: Cell, seen: array[int]) -> Iterator[Stored]:
+        """The present resources of the cell whose row is not among `seen` (sorted here)."""
+
+    def mark_missing(self, cell: Cell, rows: Sequence[int], at: datetime) -> None:
+        """They were missing from the complete listing that began `at`, for the first time."""
+
+    def end(self, cell: Cell, rows: Sequence[int], *, known_at: datetime | None, now: datetime) -> None:
+        """They are gone: present until after `known_at`, missed `now`."""
+
+    def digest(self, cell: Cell) -> tuple[str, int]:
+        """The cell digest over the present resources (`domain.snapshot.cell_digest`), and their number; streams, ordered by id."""
+
+    def present(self, cell: Cell) -> Iterator[Stored]:
+        """The present resources, ordered by id."""
+
+    def mismatches(self, cell: Cell, baseline: str) -> Iterator[Mismatch]:
+        """Where the present resources differ from the active version of the named baseline, ordered by id; joined in the store."""
+
+    def adopt_reshaped(self, cell: Cell) -> None:
+        """The fingerprints under the coming shape become the present ones; `since` stays."""
+
+
+class Documents(Protocol):
+    """Content-addressed documents ``{"config": ..., "tags": ...}`` and shapes."""
+
+    def get(self, fingerprint: str) -> Json:
+        """The document; raises StoreError when it is missing or its bytes do not have that hash."""
+
+    def put(self, documents: Iterable[tuple[str, Json]]) -> None:
+        """Stores (fingerprint, document) pairs; those that are there already cost no write. Raises StoreError on a wrong hash."""
+
+    def shape(self, digest: str) -> Json | None:
+        """The fields that a shape digest stands for."""
+
+    def put_shape(self, digest: str, fields: Json) -> None: ...
+
+
+class Baselines(Protocol):
+    """Versions and the contents of their cells. Contents are written once, under the id of the version that changed the cell."""
+
+    def add(self, version: BaselineVersion) -> None: ...
+    def put_cell(self, version_id: str, part: BaselineCell, entries: Iterable[BaselineEntry]) -> None:
+        """Writes the contents of one cell of a new version; `entries` may be a stream."""
+
+    def get(self, version_id: str) -> BaselineVersion | None: ...
+    def versions(self, name: str) -> Sequence[BaselineVersion]:
+        """Newest first, without `cells`."""
+
+    def active(self, name: str) -> BaselineVersion | None: ...
+    def set_state(self, version_id: str, state: BaselineState) -> None: ...
+    def add_approval(self, version_id: str, approval: BaselineApproval) -> None: ...
+    def cells(self, version_id: str) -> Mapping[Cell, BaselineCell]:
+        """All cells of a version, its ancestors' included."""
+
+    def entries(self, version_id: str, cell: Cell) -> Iterator[BaselineEntry]:
+        """The contents of a cell of a version (found through its ancestors), ordered by id."""
+
+    def activate(self, version_id: str) -> None:
+        """Makes it the active version of its name, and the former one superseded; `Observations.mismatches` compares with it."""
+
+
+class Findings(Protocol):
+    def get(self, finding_id: str) -> Finding | None: ...
+    def live(self, baseline: str, cell: Cell) -> Iterator[Finding]: ...
+    def all(self, states: Sequence[FindingState] = ()) -> Iterator[Finding]: ...
+    def save(self, finding: Finding) -> None:
+        """Inserts or replaces by id; refuses (StoreError) a second live finding for one key."""
+
+    def touch(self, finding_ids: Sequence[str], last_seen: datetime) -> None: ...
+    def add_decision(self, finding_id: str, decision: Decision) -> None:
+        """Appends; decisions are never changed."""
+
+    def decisions(self, finding_id: str) -> Sequence[Json]:
+        """`Decision.to_json` of each, oldest first."""
+
+    def counts(self) -> Mapping[tuple[str, str, bool], int]:
+        """Live findings by (state, current verdict, settled)."""
+
+
+class Ledger(Protocol):
+    def append(self, ts: datetime, type_: str, body: Json) -> LedgerEntry: ...
+    def head(self) -> LedgerEntry | None: ...
+    def entries(self, after: int = 0) -> Iterator[LedgerEntry]: ...
+
+
+class Requests(Protocol):
+    def add(self, request: Request) -> Request:
+        """Stores it, or answers with the equal (kind, cells, arguments) pending one, which it then shares."""
+
+    def get(self, request_id: str) -> Request | None: ...
+    def pending(self) -> Sequence[Request]:
+        """Pending and running ones, oldest first."""
+
+    def save(self, request: Request) -> None: ...
+
+
+class Leases(Protocol):
+    """Leases guard what only one process may do: `daemon` (its renewal is the heartbeat) and `scan`."""
+
+    def acquire(self, name: str, holder: str, now: datetime, ttl_s: float) -> Lease | None:
+        """The lease, new or renewed; None while another holder's is still running."""
+
+    def get(self, name: str) -> Lease | None: ...
+    def release(self, lease: Lease) -> None: ...
+    def check(self, lease: Lease) -> None:
+        """Raises LeaseLostError unless the lease still has this holder and fence. Called inside each write transaction of a leader."""
+
+
+class Changes(Protocol):
+    """The last accepted version of every change record."""
+
+    def sync(self, source: str, fetched: Fetched, now: datetime) -> None:
+        """Takes what a source holds now. A record that is gone or set aside keeps its last version and becomes stale from `now` on."""
+
+    def failed(self, source: str, error: str, now: datetime) -> None: ...
+    def records(self) -> Iterator[ChangeRecord]: ...
+    def get(self, record_id: str) -> ChangeRecord | None: ...
+    def sources(self) -> Sequence[SourceStatus]: ...
+
+
+class Policies(Protocol):
+    """Every policy that was ever in force, by version (content hash)."""
+
+    def activate(self, version: str, document: Json, at: datetime) -> None: ...
+    def active(self) -> tuple[str, Json, datetime] | None: ...
+    def get(self, version: str) -> Json | None: ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction over all aggregates. Leaving the block commits; an exception rolls everything back."""
+
+    scans: Scans
+    cells: Cells
+    observations: Observations
+    documents: Documents
+    baselines: Baselines
+    findings: Findings
+    ledger: Ledger
+    requests: Requests
+    leases: Leases
+    changes: Changes
+    policies: Policies
+
+
+class Store(Protocol):
+    def write(self, lease: Lease | None = None) -> AbstractContextManager[UnitOfWork]:
+        """A write transaction (serialised); with `lease`, refused by LeaseLostError once another process has taken that over."""
+
+    def read(self) -> AbstractContextManager[UnitOfWork]:
+        """A consistent read transaction; keep it short."""
+
+    def describe(self) -> Mapping[str, str]:
+        """For `status`: the kind of database, its version, the journal mode, the schema revision, the size in bytes."""
+
+    def installation_key_id(self, candidate: str) -> str:
+        """The id of the installation key this store was made with; a store without one takes `candidate`."""
+
+    def close(self) -> None: ...
+
+
+# --- baselines as files, signatures ----------------------------------------------------------------------------------------------------
+
+
+class BaselineFiles(Protocol):
+    """`baselines/` as reviewed and signed in git: <baseline>/manifest.json + <account>/<region>/<type>.json."""
+
+    def write(
+        self,
+        folder: Path,
+        version: BaselineVersion,
+        cells: Mapping[Cell, BaselineCell],
+        lines: Callable[[Cell], Iterator[bytes]],
+        shapes: Mapping[str, Json],
+    ) -> None: ...
+    def read(self, folder: Path) -> ImportedBaseline:
+        """Raises InputError with the place of whatever is wrong: unknown keys, wrong hashes, paths that leave the folder."""
+
+    def signatures(self, folder: Path) -> Sequence[Signature]: ...
+    def add_signature(self, folder: Path, signature: Signature) -> Path: ...
+
+
+class Signer(Protocol):
+    """SSH signatures (``ssh-keygen -Y``) in a namespace."""
+
+    def sign(self, message: bytes, key: Path, namespace: str) -> str:
+        """The armoured signature."""
+
+    def principal_of(self, message: bytes, signature: str, namespace: str) -> str | None:
+        """Which allowed signer made this signature over exactly this message; None when none did."""
