@@ -19,6 +19,7 @@ from driftwatch.domain.baseline import (
     BaselineState,
     BaselineVersion,
     ImportedBaseline,
+    IncludedDrift,
     Mismatch,
     Signature,
 )
@@ -89,6 +90,9 @@ class Cells(Protocol):
         """The state of the cell after a reading, one row for the reading itself, and its gaps."""
 
     def set_state(self, cell: Cell, state: CellState, reason: str | None) -> None: ...
+    def set_shape(self, cell: Cell, shape: str, digest: str) -> None:
+        """The stored fingerprints of the cell are now those of another shape."""
+
     def gaps(self, cell: Cell) -> Sequence[Gap]:
         """The gaps of the cell's last reading."""
 
@@ -164,6 +168,9 @@ class Baselines(Protocol):
     def active(self, name: str) -> BaselineVersion | None: ...
     def set_state(self, version_id: str, state: BaselineState) -> None: ...
     def add_approval(self, version_id: str, approval: BaselineApproval) -> None: ...
+    def set_included(self, version_id: str, included: Sequence[IncludedDrift]) -> None:
+        """The dispositions of included drifts are decided by approvers, after the content was fixed."""
+
     def cells(self, version_id: str) -> Mapping[Cell, BaselineCell]:
         """All cells of a version, its ancestors' included."""
 
@@ -264,8 +271,12 @@ class Store(Protocol):
     def read(self) -> AbstractContextManager[UnitOfWork]:
         """A consistent read transaction; keep it short."""
 
+    @property
+    def local(self) -> bool:
+        """Whether only people with access to this machine reach the database."""
+
     def describe(self) -> Mapping[str, str]:
-        """For `status`: the kind of database, its version, the journal mode, the schema revision, the size in bytes."""
+        """For `status`: kind, version, journal_mode, schema (revision) and size_bytes of the database."""
 
     def installation_key_id(self, candidate: str) -> str:
         """The id of the installation key this store was made with; a store without one takes `candidate`."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 from driftwatch.domain.canonical import canonical_json, sha256_hex
 from driftwatch.domain.change import ApprovalDecision
 from driftwatch.domain.resource import Cell, Json
 from driftwatch.domain.snapshot import Stored
+from driftwatch.errors import RefusedError
 
 
 class BaselineState(StrEnum):
@@ -29,7 +31,7 @@ class Method(StrEnum):
     OS_USER = "os_user"
     SSH = "ssh"
     OIDC = "oidc"
-    TOKEN = "token"  # noqa: S105 - a word, not a secret
+    TOKEN = "token"
     SIMULATED = "simulated"
     """Only in the demo, whose people do not exist."""
 
@@ -128,6 +130,31 @@ class BaselineVersion:
     records: tuple[str, ...] = ()
     """The change records that justify this version."""
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselinePattern:
+    """What a named baseline covers: globs over account, region and type; a cell belongs to exactly one baseline."""
+
+    name: str
+    accounts: tuple[str, ...] = ("*",)
+    regions: tuple[str, ...] = ("*",)
+    types: tuple[str, ...] = ("*",)
+
+    def covers(self, cell: Cell) -> bool:
+        return (
+            any(fnmatchcase(cell.account, glob) for glob in self.accounts)
+            and any(fnmatchcase(cell.region, glob) for glob in self.regions)
+            and any(fnmatchcase(cell.type, glob) for glob in self.types)
+        )
+
+
+def baseline_of(cell: Cell, patterns: Sequence[BaselinePattern]) -> str | None:
+    """The name of the baseline that covers a cell; raises RefusedError when two do."""
+    names = [pattern.name for pattern in patterns if pattern.covers(cell)]
+    if len(names) > 1:
+        raise RefusedError(f"{cell} is covered by the baselines {' and '.join(names)}: a cell belongs to one, narrow their patterns")
+    return names[0] if names else None
 
 
 def content_hash(name: str, cells: Mapping[Cell, BaselineCell], omissions: tuple[Omission, ...], parent_hash: str | None) -> str:

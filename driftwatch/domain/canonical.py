@@ -31,7 +31,8 @@ def encode(value: Json) -> bytes:
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # an integer beyond 64 bits, or a lone surrogate
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        joined = json.loads(json.dumps(value, allow_nan=False))  # two surrogates that make a pair become the character they stand for
+        text = json.dumps(joined, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return text.encode("utf-8", "backslashreplace")
 
 
@@ -40,7 +41,7 @@ def to_json(value: Any) -> Json:
     if value is None or isinstance(value, bool | str | int):
         return value
     if isinstance(value, Mapping):
-        return {str(key): to_json(item) for key, item in value.items()}
+        return {name: to_json(item) for name, item in members(value)}
     if isinstance(value, list | tuple):
         return [to_json(item) for item in value]
     if isinstance(value, float | Decimal):
@@ -54,17 +55,38 @@ def to_json(value: Any) -> Json:
     raise ValueError(f"{type(value).__name__} is no JSON value")
 
 
+def members(value: Mapping[Any, Any]) -> list[tuple[str, Any]]:
+    """The members of a map with text names; raises ValueError where two keys have the same text (1 and "1")."""
+    pairs = [(str.__str__(name) if isinstance(name, str) else scalar_text(name), item) for name, item in value.items()]
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("two keys of a map have the same text")
+    return pairs
+
+
+def scalar_text(value: Any) -> str:
+    """A value as text: text as it is, null as "", anything else as its canonical JSON without quotes."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    canonical = to_json(value)
+    return canonical if isinstance(canonical, str) else encode(canonical).decode()
+
+
 def decimal_text(value: float | Decimal) -> Json:
     """An integer where the number is one, else its shortest decimal form as text, without exponent: 0.10 -> "0.1", 2.0 -> 2."""
     if not math.isfinite(value):
         raise ValueError("NaN and infinity are no JSON values")
     number = value if isinstance(value, Decimal) else Decimal(repr(value))
-    return int(number) if number == number.to_integral_value() else f"{number.normalize():f}"
+    return int(number) if number == number.to_integral_value() else f"{number:f}".rstrip("0")
 
 
 def utc_text(moment: datetime) -> str:
     """ISO 8601 in UTC with ``Z``; microseconds only where there are any. A time without a zone is taken for UTC."""
-    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{moment.isoformat()} is beyond the calendar in UTC") from error
     return aware.isoformat().replace("+00:00", "Z")
 
 

@@ -62,6 +62,8 @@ class Drift:
     region: str
     resource_type: str
     resource_id: str
+    resource: str = ""
+    """The resource's id in its cell."""
     label: str | None = None
     kind: DriftKind
     tags_before: Mapping[str, str] = field(default_factory=dict)

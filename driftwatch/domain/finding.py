@@ -41,6 +41,9 @@ class Finding:
     state: FindingState
     drift: Drift
     drift_version: str
+    before_fingerprint: str | None
+    """The fingerprint in the baseline and the one that was read: while both stay, the drift is the same version."""
+    after_fingerprint: str | None
     verdict_initial: Verdict | None
     verdict_current: Verdict
     settled: bool

@@ -11,6 +11,7 @@ from datetime import date
 from enum import StrEnum
 
 from driftwatch.domain.drift import DriftKind
+from driftwatch.errors import InputError
 
 
 class Mode(StrEnum):
@@ -104,6 +105,12 @@ class PolicyContext:
     """Globs over the principals of registered pipelines."""
     machine_actors: tuple[MachineActor, ...] = ()
     ignore: tuple[Ignore, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.production_accounts is not None and not self.production_accounts:
+            raise InputError(
+                "production_accounts is empty, so nothing would be controlled", expected="at least one account, or no such key"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

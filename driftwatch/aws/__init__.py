@@ -1,0 +1,1 @@
+"""The AWS adapter: the catalogue of resource types, and the code that reads them."""

@@ -1,0 +1,183 @@
+"""The resources of one cell as they come in: named, normalised, checked for doubles, handed on in batches."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from driftwatch.aws.calls import CallFailed
+from driftwatch.aws.entry import Entry, Kind
+from driftwatch.aws.rows import Row, search
+from driftwatch.domain.canonical import encode
+from driftwatch.domain.normalize import Normaliser, fingerprint
+from driftwatch.domain.resource import Cell, Resource
+from driftwatch.domain.snapshot import Batch, CellRead, Gap, GapReason, Outcome
+
+MAX_GAPS = 1000
+"""Resource gaps kept of one cell; beyond it one gap of the cell says how many more there are."""
+
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+_ESCAPED = str.maketrans({"%": "%25", "|": "%7C", "*": "%2A", "?": "%3F"})
+
+
+class _UnfitError(Exception):
+    """An item that cannot become a resource."""
+
+    def __init__(self, reason: GapReason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """How the documents of a cell become canonical: under `shape`, and beside it under another one where that is asked for."""
+
+    shape: str
+    normaliser: Normaliser
+    reshaper: Normaliser | None = None
+
+
+def item_id(entry: Entry, document: Any) -> str | None:
+    """The id of an item or document: its one value, or the parts joined by ``|`` with special characters as %XX; None without any."""
+    if not entry.id:
+        return entry.type.rpartition("::")[2] if entry.kind is Kind.SINGLETON else None
+    if not isinstance(document, Mapping) and entry.id != ("@",):
+        return document if isinstance(document, str) and document else None
+    parts = [search(path, document) for path in entry.id]
+    texts = ["" if part is None else str(part) for part in parts]
+    if not any(texts):
+        return None
+    return texts[0] if len(texts) == 1 else "|".join(text.translate(_ESCAPED) for text in texts)
+
+
+@dataclass(kw_only=True)
+class CellIntake:
+    """Collects one cell. Of what went through it keeps 16 bytes per resource, to know doubles by."""
+
+    cell: Cell
+    entry: Entry
+    form: Form
+    batch_size: int
+    max_item_bytes: int
+    listed: int = 0
+    _waiting: list[tuple[Resource, Resource | None]] = field(default_factory=list)
+    _seen: dict[int, int] = field(default_factory=dict)
+    _gaps: list[Gap] = field(default_factory=list)
+    _more_gaps: int = 0
+
+    def put(self, row: Row, *, region: str) -> Iterator[Batch]:
+        """Takes a row that was read to the end; a full batch comes out. `region` is the one for ARN templates."""
+        if row.gone:
+            return
+        self.listed += 1
+        if row.failed:
+            self._gap(row.failed.reason, row.failed.detail, row.failed.operation, row.name)
+            return
+        name = item_id(self.entry, row.item) or row.name
+        try:
+            pair = self._resource(row, name, region)
+            if not self._is_double(pair[0]):
+                self._waiting.append(pair)
+        except _UnfitError as unfit:
+            self._gap(unfit.reason, str(unfit), None, name)
+        except (ValueError, TypeError, RecursionError) as error:
+            # the text of such an error may hold values
+            self._gap(GapReason.INVALID_ITEM, f"the item cannot be normalised ({type(error).__name__})", None, name)
+        if len(self._waiting) >= self.batch_size:
+            yield self._batch()
+
+    def rest(self) -> Iterator[Batch]:
+        """What is left at the end of the cell."""
+        if self._waiting:
+            yield self._batch()
+
+    def end(self, failures: list[CallFailed], *, off: bool, started_at: datetime, clock: Callable[[], datetime], calls: int) -> CellRead:
+        """How the cell's reading ended. `failures` are those of the whole cell, `off` says that the service is not enabled."""
+        gaps = [Gap(cell=self.cell, reason=f.reason, detail=f.detail, operation=f.operation) for f in failures]
+        gaps += self._gaps
+        if self._more_gaps:
+            detail = f"{self._more_gaps} more resources could not be read"
+            gaps.append(Gap(cell=self.cell, reason=self._gaps[-1].reason, detail=detail, operation=self._gaps[-1].operation))
+        complete = Outcome.NOT_ENABLED if off and not self.listed else Outcome.COMPLETE
+        return CellRead(
+            cell=self.cell,
+            outcome=Outcome.INCOMPLETE if gaps else complete,
+            shape=self.form.shape,
+            started_at=started_at,
+            ended_at=clock(),
+            listed=self.listed,
+            calls=calls,
+            gaps=tuple(gaps),
+        )
+
+    def _batch(self) -> Batch:
+        pairs, self._waiting = self._waiting, []
+        return Batch(
+            cell=self.cell,
+            resources=tuple(resource for resource, _ in pairs),
+            reshaped=tuple(reshaped for _, reshaped in pairs if reshaped is not None),
+        )
+
+    def _resource(self, row: Row, name: str | None, region: str) -> tuple[Resource, Resource | None]:
+        if not name:
+            raise _UnfitError(GapReason.INVALID_ITEM, f"an item without {' and '.join(self.entry.id)}")
+        document = row.item if isinstance(row.item, Mapping) else {"Value": row.item}
+        arn = self._arn(document, row.bound, region)
+        label = search(self.entry.label, document) if self.entry.label else None
+        text = label if isinstance(label, str) else None
+        reshaper = self.form.reshaper
+        return (
+            self._made(self.form.normaliser, document, name, arn, text),
+            self._made(reshaper, document, name, arn, text) if reshaper else None,
+        )
+
+    def _made(self, normaliser: Normaliser, document: Mapping[str, Any], name: str, arn: str | None, label: str | None) -> Resource:
+        canonical = normaliser.normalise(document)
+        size = len(encode(canonical.config))
+        if size > self.max_item_bytes:
+            raise _UnfitError(GapReason.OVERSIZE, f"the configuration has {size} bytes, more than {self.max_item_bytes}")
+        return Resource(
+            cell=self.cell,
+            id=name,
+            arn=arn,
+            label=label,
+            tags=canonical.tags,
+            config=canonical.config,
+            fingerprint=fingerprint(canonical.config, canonical.tags),
+        )
+
+    def _arn(self, document: Mapping[str, Any], bound: Mapping[str, Any], region: str) -> str | None:
+        template = self.entry.arn
+        if not template:
+            return None
+        if not template.startswith("arn:"):
+            found = search(template, document)
+            return found if isinstance(found, str) and found else None
+        given = {**bound, "region": region}
+        values = {path: given[path] if path in given else search(path, document) for path in _PLACEHOLDER.findall(template)}
+        if any(value is None for value in values.values()):
+            return None
+        return _PLACEHOLDER.sub(lambda match: str(values[match[1]]), template)
+
+    def _is_double(self, resource: Resource) -> bool:
+        """Whether the resource came before. Overlapping pages may repeat it as it was; two different ones under one id are a fault."""
+        key = int.from_bytes(hashlib.blake2b(resource.id.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+        mark = int(resource.fingerprint[:16], 16)
+        former = self._seen.get(key)
+        if former is None:
+            self._seen[key] = mark
+            return False
+        self.listed -= 1
+        if former != mark:
+            raise _UnfitError(GapReason.INVALID_ITEM, "two different items with one id")
+        return True
+
+    def _gap(self, reason: GapReason, detail: str, operation: str | None, resource_id: str | None) -> None:
+        if len(self._gaps) >= MAX_GAPS:
+            self._more_gaps += 1
+            return
+        self._gaps.append(Gap(cell=self.cell, reason=reason, detail=detail, operation=operation, resource_id=resource_id))

@@ -1,0 +1,106 @@
+"""Items on their way to resources, the expressions that look into them, and how they are spread over threads in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import Any, TypeVar
+
+import jmespath
+
+from driftwatch.aws.calls import CallFailed
+from driftwatch.aws.entry import expression
+from driftwatch.domain.snapshot import GapReason
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(slots=True, kw_only=True)
+class Row:
+    """One item on its way to a resource. `bound` holds the names for ``$name``; the region of the resource itself is in `region`."""
+
+    item: Any
+    bound: Mapping[str, Any]
+    name: str | None
+    """Its id as far as the listing tells."""
+    region: str | None = None
+    """The item's own region, where it has one."""
+    failed: CallFailed | None = None
+    gone: bool = False
+    """It is no resource: filtered out, or deleted meanwhile."""
+
+    @property
+    def live(self) -> bool:
+        return self.failed is None and not self.gone
+
+
+@lru_cache(maxsize=4096)
+def compiled(text: str) -> Any:
+    """A JMESPath expression, compiled once."""
+    return jmespath.compile(text)
+
+
+def search(text: str, value: Any) -> Any:
+    """What the expression finds; None also where its functions do not fit the value."""
+    try:
+        return compiled(text).search(value)
+    except jmespath.exceptions.JMESPathError:
+        return None
+
+
+def filled(value: Any, names: Mapping[str, Any], operation: str) -> Any:
+    """Parameters with their expressions replaced. Raises CallFailed when one finds nothing: a call without it would ask for everything."""
+    found = expression(value)
+    if found:
+        name, path = found
+        result = names.get(name) if not path else search(path, names.get(name))
+        if result is None:
+            raise CallFailed(GapReason.INVALID_ITEM, operation=operation, detail=f"the item has no {value.removeprefix('$item.')}")
+        return result
+    if isinstance(value, Mapping):
+        return {key: filled(item, names, operation) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [filled(item, names, operation) for item in value]
+    return value
+
+
+def in_order(pool: Executor | None, work: Callable[[T], R], inputs: Iterable[T], window: int) -> Iterator[R]:
+    """`work` of every input, done by the pool, in the order of the inputs; at most `window` are begun and not yet taken."""
+    if pool is None:
+        yield from map(work, inputs)
+        return
+    waiting: deque[Future[R]] = deque()
+    for value in inputs:
+        waiting.append(pool.submit(work, value))
+        if len(waiting) >= window:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(values)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+@lru_cache(maxsize=1024)
+def members_used(text: str) -> frozenset[str]:
+    """Every member of the item that an expression looks at."""
+
+    def walk(node: Mapping[str, Any]) -> Iterator[str]:
+        if node["type"] == "field":
+            yield node["value"]
+        elif node["type"] in ("subexpression", "index_expression", "projection", "value_projection", "pipe"):
+            yield from walk(node["children"][0])
+        else:
+            for child in node["children"]:
+                if isinstance(child, Mapping):
+                    yield from walk(child)
+
+    return frozenset(walk(compiled(text).parsed))

@@ -1,0 +1,275 @@
+"""The type check of what an entry says about the collected document: names, tags, and every normalising rule."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from driftwatch.aws.entry import Entry, path_segments
+from driftwatch.aws.expressions import infer
+from driftwatch.aws.inspection import Inspection, Level
+from driftwatch.aws.shapes import FREE, Form, PathError, Type, list_of, map_of, object_of, resolve
+from driftwatch.aws.typecheck_calls import Read
+
+TAG_MEMBERS = (("Key", "Value"), ("key", "value"), ("TagKey", "TagValue"), ("tagKey", "tagValue"))
+"""The names that services give to the two members of a tag."""
+
+_SHOWN = 20
+"""Unreviewed members that one warning names."""
+
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+_GIVEN = frozenset({"partition", "account", "region"})
+_KEY_NAMES = re.compile(r"^(key|name|id|arn|.*(id|arn|name|key|type|identifier))$", re.IGNORECASE)
+
+
+def check_document(inspection: Inspection, read: Read) -> None:
+    """Resolves every path of the entry in the document, and asks for a key for every set of objects."""
+    _check_names(inspection, read)
+    _check_tags(inspection, read.document)
+    document = _check_forms(inspection, read.document)
+    _check_leaves(inspection, read.document, document)
+    _check_sets(inspection, document)
+    _check_unkeyed(inspection, document)
+    _warn_unreviewed(inspection, document)
+
+
+def _check_names(inspection: Inspection, read: Read) -> None:
+    entry, document = inspection.entry, read.document
+    paths = [("id", path) for path in entry.id]
+    paths += [(name, path) for name in ("label", "owner", "item_region") if (path := getattr(entry, name))]
+    if entry.arn and entry.arn.startswith("arn:"):
+        paths += [("arn", path) for path in _PLACEHOLDER.findall(entry.arn) if path not in _GIVEN]
+    elif entry.arn:
+        paths.append(("arn", entry.arn))
+    for name, path in paths:
+        with inspection.guard(name, what=name):
+            found = infer(path, document)
+            if not found.is_scalar:
+                inspection.report(f"{name}: {path} is {found}, not a single value", name)
+    if entry.keep:
+        try:
+            infer(entry.keep, read.item)
+        except PathError:
+            with inspection.guard("keep", what="keep"):
+                infer(entry.keep, document)
+
+
+def _check_tags(inspection: Inspection, document: Type) -> None:
+    path = inspection.entry.tags
+    if path is None:
+        return
+    with inspection.guard("tags", what="tags"):
+        found = resolve(path, document)
+        if found.form is Form.LIST and found.element.form is Form.OBJECT:
+            members = found.element.members
+            if not any(key in members and value in members for key, value in TAG_MEMBERS):
+                inspection.report(f"tags: the elements of {path} have no Key and Value, but {', '.join(members)}", "tags")
+        elif found.form not in (Form.MAP, Form.FREE):
+            inspection.report(f"tags: {path} is {found}, neither a list of keys and values nor a map", "tags")
+
+
+def _check_forms(inspection: Inspection, document: Type) -> Type:
+    """Checks `lift` and `json`, and returns the document as it is after them."""
+    for path, (key, value) in inspection.entry.lift.items():
+        with inspection.guard("lift", path, what=f"lift {path}"):
+            element = _element_of_list(path, document)
+            if not infer(key, element).is_scalar:
+                inspection.report(f"lift {path}: {key} is no single value", "lift", path)
+            document = _replaced(document, path_segments(path), map_of(infer(value, element)))
+    for path in inspection.entry.json:
+        with inspection.guard("json", path, what=f"json {path}"):
+            found = resolve(path, document)
+            if found.form not in (Form.STRING, Form.FREE):
+                inspection.report(f"json: {path} is {found}, not a text", "json", path)
+            document = _replaced(document, path_segments(path), FREE)
+    return document
+
+
+def _replaced(on: Type, steps: tuple[str, ...], by: Type) -> Type:
+    """`on` with another type at the place that `steps` lead to. The path has been resolved before."""
+    if not steps:
+        return by
+    if on.form is Form.FREE:
+        return on
+    step, rest = steps[0], steps[1:]
+    if step == "[]":
+        return list_of(_replaced(on.element, rest, by))
+    if on.form is Form.OBJECT and step in on.members:
+        return object_of({**on.members, step: _replaced(on.members[step], rest, by)}, others=on.element_of)
+    return object_of({step: _replaced(on.element, rest, by)}, others=on.element_of) if step != "*" else on
+
+
+def _either(path: str, raw: Type, document: Type) -> Type:
+    """What stands at the path after `lift` and `json`, else before them."""
+    try:
+        return resolve(path, document)
+    except PathError:
+        return resolve(path, raw)
+
+
+def _check_leaves(inspection: Inspection, raw: Type, document: Type) -> None:
+    """`drop`, `reviewed`, `lower` and `secret`."""
+    entry = inspection.entry
+    for name in ("drop", "reviewed"):
+        for path in getattr(entry, name):
+            with inspection.guard(name, path, what=name):
+                _either(path, raw, document)
+    for path in entry.lower:
+        with inspection.guard("lower", path, what="lower"):
+            found = _either(path, raw, document)
+            element = found.element if found.form is Form.LIST else found
+            if element.form not in (Form.STRING, Form.FREE):
+                inspection.report(f"lower: {path} is {found}, not a text", "lower", path)
+    for path, kind in entry.secret.items():
+        with inspection.guard("secret", path, what="secret"):
+            found = _either(path, raw, document)
+            if kind == "value" and not found.is_scalar:
+                inspection.report(f"secret: {path} is {found}; say 'map-values' or 'whole'", "secret", path)
+            if kind == "map-values" and found.form not in (Form.MAP, Form.OBJECT, Form.FREE):
+                inspection.report(f"secret: {path} is {found}, not a map", "secret", path)
+
+
+def _element_of_list(path: str, document: Type) -> Type:
+    found = resolve(path, document)
+    if not found.is_list:
+        raise PathError(f"{path} is {found}, not a list")
+    return found.element
+
+
+def _check_sets(inspection: Inspection, document: Type) -> None:
+    entry = inspection.entry
+    for path in entry.ordered:
+        with inspection.guard("ordered", path, what="ordered"):
+            _element_of_list(path, document)
+    for path, keys in entry.sets.items():
+        with inspection.guard("sets", path, what=f"sets {path}"):
+            if path in entry.ordered:
+                inspection.report(f"{path} is a set and ordered", "ordered", path)
+            dropped = next((drop for drop in entry.drop if _is_below(path, drop)), None)
+            if dropped:
+                inspection.report(f"{path} is keyed, but {dropped} is dropped", "sets", path)
+            element = _element_of_list(path, document)
+            if not keys and element.form in (Form.OBJECT, Form.MAP, Form.LIST):
+                inspection.report(f"sets {path}: an element is {element}: name the members that tell one from another", "sets", path)
+            for key in keys:
+                _check_key(inspection, path, key, element)
+
+
+def _check_key(inspection: Inspection, path: str, key: str, element: Type) -> None:
+    with inspection.guard("sets", path, what=f"sets {path}"):
+        found = resolve(key, element)
+        if not found.is_scalar:
+            inspection.report(f"sets {path}: key {key} is {found}, not a single value", "sets", path)
+        if any(_is_below(f"{path}[].{key}", drop) for drop in inspection.entry.drop):
+            inspection.report(f"sets {path}: key {key} is dropped", "sets", path)
+
+
+def _is_below(path: str, top: str) -> bool:
+    """Whether `path` is `top` or lies below it."""
+    steps, above = path_segments(path), path_segments(top)
+    return len(steps) >= len(above) and all(a in (b, "*") for a, b in zip(above, steps, strict=False))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    steps: tuple[str, ...]
+    type: Type
+    above: frozenset[str]
+    """Names of the shapes that this one lies in: a shape within itself is not followed again."""
+
+    @property
+    def path(self) -> str:
+        text = ""
+        for step in self.steps:
+            name = step if re.fullmatch(r"[^.\[\]\"]+", step) else f'"{step}"'
+            text += step if step == "[]" else f".{name}"
+        return text.lstrip(".")
+
+
+def _below(place: _Place) -> Iterator[_Place]:
+    type_ = place.type
+    above = place.above | ({type_.name} if type_.name else set())
+    if type_.form is Form.OBJECT:
+        nexts = {(name,): member for name, member in type_.members.items()}
+    elif type_.form is Form.MAP:
+        nexts = {("*",): type_.element}
+    elif type_.form is Form.LIST:
+        nexts = {("[]",): type_.element}
+    else:
+        return
+    for step, found in nexts.items():
+        if not (found.name and found.name in above and found.form in (Form.OBJECT, Form.LIST, Form.MAP)):
+            yield _Place(steps=place.steps + step, type=found, above=above)
+
+
+def _check_unkeyed(inspection: Inspection, document: Type) -> None:
+    """A list of objects without a key cannot be compared but as a whole: every one must be named in some rule."""
+    entry = inspection.entry
+    settled = _paths((*entry.drop, *entry.ordered, *entry.json, *entry.lift, *([entry.tags] if entry.tags else [])))
+    settled |= _paths(path for path, kind in entry.secret.items() if kind == "whole")
+    keyed = _paths(entry.sets)
+    waiting = [_Place(steps=(), type=document, above=frozenset())]
+    while waiting:
+        place = waiting.pop(0)
+        if place.steps and any(_matches(place.steps, rule) for rule in settled):
+            continue
+        element = place.type.element if place.type.form is Form.LIST else None
+        if element and element.form in (Form.OBJECT, Form.MAP, Form.LIST) and not any(_matches(place.steps, rule) for rule in keyed):
+            inspection.report(f"no key: {place.path} is a set of objects; {_advice(place.path, element)}", "sets")
+        waiting += _below(place)
+
+
+def _advice(path: str, element: Type) -> str:
+    likely = (
+        [name for name, type_ in element.members.items() if type_.is_scalar and _KEY_NAMES.match(name)]
+        if element.form is Form.OBJECT
+        else []
+    )
+    return f'name it in sets ("{path}" = [{", ".join(f"{chr(34)}{name}{chr(34)}" for name in likely[:3])}]), ordered, lift, json or drop'
+
+
+def _paths(paths: Iterator[str] | tuple[str, ...] | Mapping[str, object]) -> set[tuple[str, ...]]:
+    return {path_segments(path) for path in paths}
+
+
+def _matches(steps: tuple[str, ...], rule: tuple[str, ...]) -> bool:
+    """Whether a rule's path is this place. ``*`` in the rule stands for any name."""
+    return len(steps) == len(rule) and all(b in (a, "*") for a, b in zip(steps, rule, strict=True))
+
+
+def _warn_unreviewed(inspection: Inspection, document: Type) -> None:
+    """Members that no rule names and nobody reviewed, at any depth; a path covers what lies below it. A newer SDK may bring some."""
+    covered, kept_open = _covered(inspection.entry)
+    waiting = [_Place(steps=(), type=document, above=frozenset())]
+    missing: list[str] = []
+    while waiting:
+        place = waiting.pop(0)
+        if place.steps and any(_matches(place.steps, rule) for rule in covered):
+            continue
+        below = list(_below(place))
+        if below:
+            waiting += below
+        elif place.steps and not any(_matches(place.steps, rule) for rule in kept_open) and not _some_key_named(place.steps, covered):
+            missing.append(place.path)
+    if missing:
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        inspection.report(f"not reviewed: {', '.join(sorted(missing)[:_SHOWN])}{more}", "reviewed", level=Level.WARNING)
+
+
+def _some_key_named(steps: tuple[str, ...], covered: set[tuple[str, ...]]) -> bool:
+    """Whether `steps` lead to the values of a map, and a rule names one of its keys: then somebody looked at the map."""
+    return steps[-1] == "*" and any(rule[: len(steps) - 1] == steps[:-1] for rule in covered)
+
+
+def _covered(entry: Entry) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
+    """The paths that the entry names: those that speak for all below them, and those that speak for themselves (and scalars in them)."""
+    names = (*entry.id, *(path for path in (entry.label, entry.owner, entry.item_region, entry.tags) if path))
+    names += tuple(_PLACEHOLDER.findall(entry.arn or "")) if (entry.arn or "").startswith("arn:") else (entry.arn,) if entry.arn else ()
+    whole = _paths((*entry.reviewed, *entry.drop, *entry.ordered, *entry.lower, *entry.lift, *entry.json, *entry.secret))
+    for name in names:
+        with suppress(ValueError):  # an id may be any JMESPath
+            whole.add(path_segments(name))
+    keys = {(*path_segments(path), "[]", *path_segments(key)) for path, members in entry.sets.items() for key in members}
+    return whole | keys, {(*path_segments(path), "[]") for path in entry.sets}

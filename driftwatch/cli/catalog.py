@@ -1,0 +1,118 @@
+"""`driftwatch catalog`: what can be watched, whether the entries fit the SDK, and what becomes of recorded replies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from driftwatch.cli.output import ErrorsAsSentences, emit_json, emit_json_line, say, table
+from driftwatch.errors import InputError
+
+if TYPE_CHECKING:
+    from driftwatch.aws.catalog import Catalog, Entry
+    from driftwatch.aws.typecheck import Problem
+    from driftwatch.domain.resource import Json
+
+app = typer.Typer(cls=ErrorsAsSentences, no_args_is_help=True, help="The resource types that driftwatch can read.")
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables.")]
+FilesArgument = Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="Catalogue files (default: driftwatch's own).")]
+PathsArgument = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recorded replies: files, or directories of a collection.")]
+
+
+@app.command(name="list")
+def list_(json: JsonOption = False) -> None:
+    """List the resource types, with the service, the scope and the API calls of each."""
+    from driftwatch.aws.catalog import load
+
+    rows = [_row(entry) for entry in load().values()]
+    if json:
+        emit_json(rows)
+        return
+    cells = [(row["type"], row["service"], row["scope"], ", ".join(row["calls"])) for row in rows]
+    table(("type", "service", "scope", "calls"), cells, title=f"{len(rows)} resource types")
+
+
+def _row(entry: Entry) -> Json:
+    return {"type": entry.type, "service": entry.service, "scope": entry.scope, "calls": list(entry.operations)}
+
+
+@app.command()
+def check(files: FilesArgument = None, json: JsonOption = False) -> None:
+    """Check the entries against the SDK's models. Exit code 1 when one does not fit."""
+    from driftwatch.aws import typecheck
+
+    try:
+        catalog, types = _to_check(files or [])
+    except InputError as error:
+        if json:
+            emit_json([{"type": None, "file": None, "line": None, "level": "error", "message": str(error)}])
+            raise typer.Exit(1) from error
+        raise
+    problems = typecheck.check(catalog, types=types)
+    errors = sum(problem.level is typecheck.Level.ERROR for problem in problems)
+    if json:
+        emit_json([_problem(problem) for problem in problems])
+    else:
+        say(*(str(problem) for problem in problems))
+        say(f"{len(types)} entries, {errors} problems, {len(problems) - errors} warnings")
+    if errors:
+        raise typer.Exit(1)
+
+
+def _problem(problem: Problem) -> Json:
+    return {"type": problem.type, "file": problem.file, "line": problem.line, "level": str(problem.level), "message": problem.message}
+
+
+def _to_check(files: list[Path]) -> tuple[Catalog, list[str]]:
+    """The catalogue, and which of its types to check. Parents that the files lack are looked up in the package."""
+    from driftwatch.aws.catalog import load, read_files, together
+
+    if not files:
+        catalog = load()
+        return catalog, list(catalog)
+    catalog = read_files(files)
+    lacks = any(entry.parent and catalog.find(entry.parent.type) is None for entry in catalog.values())
+    return (together(catalog, load()) if lacks else catalog), list(catalog)
+
+
+@app.command()
+def replay(paths: PathsArgument, json: JsonOption = False) -> None:
+    """Show what driftwatch makes of recorded replies. Exit code 1 when a path could not be replayed; the others still are."""
+    from driftwatch.aws.catalog import load
+    from driftwatch.aws.replay import PUBLIC_TEST_KEY
+    from driftwatch.aws.replay import replay as replayed
+
+    failed = False
+    for line in replayed(paths, load(), PUBLIC_TEST_KEY):
+        failed = failed or "error" in line
+        if json:
+            emit_json_line(line)
+        else:
+            _show(line)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _show(line: Json) -> None:
+    """One replayed path for people."""
+    say(str(line["path"]))
+    if "error" in line:
+        say(f"  {line['error']}")
+    if "resources" in line:
+        rows = [(found["type"], found["id"], found["arn"], found["fingerprint"][:12]) for found in line["resources"]]
+        table(("type", "id", "arn", "fingerprint"), rows)
+        say(*(f"  gap: {gap['type']} {gap['resource_id'] or ''}: {gap['reason']}: {gap['detail']}" for gap in line["gaps"]))
+    for reader in line.get("readers", ()):
+        ids = ", ".join(str(found["id"]) for found in reader["documents"] if found["id"])
+        role = f"{reader['role']} into {reader['into']}" if reader["into"] else reader["role"]
+        say(
+            f"  {reader['type']} ({role}): {len(reader['documents'])} documents {ids}",
+            *([f"    {reader['error']}"] if "error" in reader else []),
+        )
+
+
+if __name__ == "__main__":
+    app()

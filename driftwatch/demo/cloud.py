@@ -1,0 +1,109 @@
+"""The simulated AWS: moto's server in this process, with accounts, fixed ids, and services that can start to deny."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from driftwatch.errors import DriftwatchError
+
+ACCOUNTS: Final = ("123456789012", "222222222222")
+"""The first is reached by the caller's own credentials, the second through a role."""
+ROLE: Final = "arn:aws:iam::222222222222:role/driftwatch-read"
+REGIONS: Final = ("eu-west-1", "us-east-1")
+SEED: Final = 20260310
+"""Ids that AWS would choose come from a generator with this seed: the account is the same in every run."""
+
+_CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
+_FUNCTION_URLS = re.compile(r"/2021-10-31/functions/[^/]+/urls")
+_DENIED = (
+    b'{"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:user/driftwatch is not authorized to perform this"}'
+)
+Application = Callable[[Mapping[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Cloud:
+    """A running simulated AWS on a free loopback port; `environment` is what any AWS program needs to reach it."""
+
+    def __init__(self) -> None:
+        server = _server(_Denying(_application()))
+        self._denying: _Denying = server.app
+        self._server = server
+        self._thread = threading.Thread(target=server.serve_forever, name="simulated-aws", daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "AKIADEMODEMODEMODEMO",
+            "AWS_SECRET_ACCESS_KEY": "simulated",
+            "AWS_DEFAULT_REGION": REGIONS[0],
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+
+    def deny(self, service: str) -> None:
+        """From now on this service (its signing name) answers AccessDenied to everybody."""
+        self._denying.services.add(service)
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Denying:
+    """A WSGI layer before the simulation: it denies the calls to some services, as a changed permission would, and answers the one
+    call of Lambda that the simulation lacks (no function of the demo has a URL)."""
+
+    def __init__(self, application: Application) -> None:
+        self.services: set[str] = set()
+        self._application = application
+
+    def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+        if signed and signed.group(1) in self.services:
+            headers = [("Content-Type", "application/x-amz-json-1.0"), ("x-amzn-RequestId", "simulated-denial")]
+            start_response("400 Bad Request", [*headers, ("Content-Length", str(len(_DENIED)))])
+            return [_DENIED]
+        if _FUNCTION_URLS.fullmatch(environ.get("PATH_INFO", "")):
+            start_response("200 OK", [("Content-Type", "application/json"), ("x-amzn-RequestId", "simulated")])
+            return [b'{"FunctionUrlConfigs": []}']
+        return self._application(environ, start_response)
+
+
+def _application() -> Application:
+    """Moto's application, empty and with its generator of ids reset."""
+    os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+    try:
+        from moto.moto_api._internal import mock_random
+        from moto.moto_api._internal.models import moto_api_backend
+        from moto.server import DomainDispatcherApplication, create_backend_app
+    except ImportError as error:
+        raise DriftwatchError("the demo needs moto: install driftwatch with its extra, `pip install 'driftwatch[demo]'`") from error
+    moto_api_backend.reset()
+    mock_random.seed(SEED)
+    application: Application = DomainDispatcherApplication(create_backend_app)
+    return application
+
+
+def _server(application: _Denying) -> Any:
+    import logging
+
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Silent(WSGIRequestHandler):
+        def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
+            """Requests are not logged."""
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    return make_server("127.0.0.1", 0, application, threaded=True, request_handler=Silent)  # type: ignore[arg-type]

@@ -1,0 +1,63 @@
+"""A decision in words, for `findings why`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from driftwatch.domain.authorization import words
+from driftwatch.domain.authorization.rules import RULE_NAMES
+from driftwatch.domain.decision import COVERED, Decision, PathDecision, RuleResult, Verdict
+
+_VERDICTS: Final = {
+    Verdict.AUTHORIZED: "Authorised: a change record covers every change.",
+    Verdict.AUTHORIZED_STANDARD: "Authorised: a pre-approved standard change covers every change.",
+    Verdict.AUTHORIZED_MACHINE: "Authorised: an AWS service made the change, as the policy allows.",
+    Verdict.EXCEPTED: "Excepted: an exception excuses the state for now.",
+    Verdict.EMERGENCY_PENDING_REVIEW: "Pending: an emergency change that still has to be reviewed.",
+    Verdict.INDETERMINATE: "Indeterminate: it cannot be told yet whether a change record covers this.",
+    Verdict.EXCEPTION_EXPIRED: "Expired: the exception that excused this state has run out.",
+    Verdict.UNAUTHORIZED: "Unauthorised: no change record allowed this.",
+    Verdict.PARTIALLY_AUTHORIZED: "Partially authorised: some of the changes are covered, others are not.",
+    Verdict.NOT_CONTROLLED: "Not controlled: the policy does not apply to this account or to any of these paths.",
+}
+
+
+def explain(decision: Decision) -> list[str]:
+    """The verdict, then each path with every record that was considered and what each rule found; one line each, indented by rank."""
+    lines = [_VERDICTS[decision.verdict]]
+    if not decision.settled:
+        lines.append("Not settled yet: events and change records may still arrive.")
+    for path in decision.paths:
+        lines.extend(_path(path))
+    for kind, ids in decision.set_aside.items():
+        many = "records" if len(ids) > 1 else "record"
+        lines.append(
+            f"Set aside: the {kind} change {many} {words.listed(ids)} would have been considered, but {kind} changes are not judged."
+        )
+    if decision.also_matched:
+        lines.append(f"Also covered by {words.listed(decision.also_matched)}.")
+    if decision.suppressed_paths:
+        lines.append(f"Ignored, as the policy says: {words.listed([words.place(path) for path in decision.suppressed_paths])}.")
+    return lines
+
+
+def _path(path: PathDecision) -> Iterator[str]:
+    yield f"{words.place(path.path)}: {path.verdict.value}{_by(path)}"
+    for result in path.results:
+        yield f"  {_said(result)}"
+    for item in path.considered:
+        yield f"  {item.record}: {item.verdict.value}"
+        for result in item.results:
+            yield f"    {_said(result)}"
+
+
+def _by(path: PathDecision) -> str:
+    if path.record is None:
+        return ""
+    return f" by {path.record}" if path.verdict in COVERED else f", nearest is {path.record}"
+
+
+def _said(result: RuleResult) -> str:
+    name = RULE_NAMES.get(result.rule)
+    return f"{result.rule}{f' {name}' if name else ''}, {result.outcome.value}: {result.explanation}"

@@ -1,0 +1,1 @@
+"""How the units of a scan are spread over threads or machines."""

@@ -1,0 +1,126 @@
+"""Findings, cells and scans as plain JSON: the documented shape of `--json`, the same for every caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from driftwatch.domain.baseline import BaselineVersion
+from driftwatch.domain.canonical import utc_text
+from driftwatch.domain.drift import Difference, Interval
+from driftwatch.domain.finding import LIVE
+from driftwatch.domain.resource import Json
+from driftwatch.domain.scan import CellStatus, Scan
+from driftwatch.operations import findings
+from driftwatch.operations.findings import Case
+from driftwatch.operations.installation import Installation
+from driftwatch.operations.status import exit_code
+
+
+def scan_document(installation: Installation, scan: Scan, cells: Iterable[CellStatus]) -> Json:
+    """``{scan_id, cells, findings, summary}`` of one scan: the cells it was asked for, and every live finding in them."""
+    shown = sorted(cells, key=lambda status: status.cell)
+    names = {status.cell for status in shown}
+    cases = [findings.case(installation, item.id) for item in findings.listed(installation, tuple(LIVE)) if item.cell in names]
+    states: dict[str, int] = {}
+    for status in shown:
+        states[status.state.value] = states.get(status.state.value, 0) + 1
+    return {
+        "scan_id": scan.id,
+        "cells": [cell_document(status) for status in shown],
+        "findings": [finding_document(case) for case in cases],
+        "summary": {
+            "status": scan.status.value,
+            "started_at": utc_text(scan.started_at),
+            "ended_at": utc_text(scan.ended_at) if scan.ended_at else None,
+            "resources": scan.resources,
+            "calls": scan.calls,
+            "gaps": scan.gaps,
+            "cells": states,
+            "findings": len(cases),
+            "exit_code": exit_code(installation, shown),
+        },
+    }
+
+
+def cell_document(status: CellStatus) -> Json:
+    return {
+        "account": status.cell.account,
+        "region": status.cell.region,
+        "type": status.cell.type,
+        "state": status.state.value,
+        "reason": status.reason,
+        "resources": status.count,
+        "last_complete": utc_text(status.complete_ended_at) if status.complete_ended_at else None,
+    }
+
+
+def finding_document(case: Case) -> Json:
+    """One finding with its last decision; `attribution` is null while no activity source explains changes."""
+    finding, last = case.finding, case.decisions[-1] if case.decisions else {}
+    return {
+        "id": finding.id,
+        "resource": finding.resource_id,
+        "label": finding.drift.label,
+        "type": finding.cell.type,
+        "account": finding.cell.account,
+        "region": finding.cell.region,
+        "kind": finding.drift.kind.value,
+        "differences": [difference_document(change) for change in finding.drift.changes],
+        "interval": interval_document(finding.drift.interval),
+        "verdict": finding.verdict_current.value,
+        "verdict_initial": finding.verdict_initial.value if finding.verdict_initial else None,
+        "settled": finding.settled,
+        "violations": last.get("violations", []),
+        "unknowns": last.get("unknowns", []),
+        "warnings": last.get("warnings", []),
+        "record": last.get("record"),
+        "attribution": None,
+        "state": finding.state.value,
+        "policy_version": finding.policy_version,
+        "first_seen": utc_text(finding.first_seen),
+        "last_seen": utc_text(finding.last_seen),
+        "previous": finding.previous_id,
+    }
+
+
+def difference_document(change: Difference) -> Json:
+    return {"path": change.path, "op": change.op.value, "before": change.before, "after": change.after}
+
+
+def interval_document(interval: Interval) -> Json:
+    return {"last_good": utc_text(interval.last_good) if interval.last_good else None, "detected": utc_text(interval.detected)}
+
+
+def version_document(version: BaselineVersion) -> Json:
+    """One baseline version without the contents of its cells."""
+    return {
+        "id": version.id,
+        "name": version.name,
+        "state": version.state.value,
+        "author": version.author,
+        "created_at": utc_text(version.created_at),
+        "content_hash": version.content_hash,
+        "parent": version.parent,
+        "bootstrap": version.bootstrap,
+        "note": version.note,
+        "approvals": [
+            {
+                "who": item.who,
+                "decision": item.decision.value,
+                "at": utc_text(item.at),
+                "method": item.method.value if item.method else None,
+                "assurance": item.assurance.value if item.assurance else None,
+            }
+            for item in version.approvals
+        ],
+        "omissions": [{"cell": str(item.cell), "reason": item.reason, "by": item.by} for item in version.omissions],
+        "included": [
+            {
+                "finding": item.drift,
+                "verdict": item.verdict,
+                "disposition": f"{item.disposition.kind} by {item.disposition.by}" if item.disposition else None,
+            }
+            for item in version.included
+        ],
+        "records": list(version.records),
+    }

@@ -1,0 +1,38 @@
+"""Installation: what every operation works with. `wiring` builds one; two of them can live in one process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from driftwatch.documents.people import People
+from driftwatch.domain.authorization.policy import Policy
+from driftwatch.domain.baseline import BaselinePattern
+from driftwatch.ports import BaselineFiles, ChangeSource, Collector, Engine, Signer, Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """The adapters, the policy in force and the people, as one frozen value; reloading makes another.
+
+    `clock` gives the time in UTC, `new_id` a fresh id with a prefix (``new_id("finding")`` -> ``finding-...``), `key_id` the id of the
+    installation key, `accounts` the configured account ids, `freshness_s` how long a complete reading counts.
+    """
+
+    store: Store
+    collector: Collector
+    engine: Engine
+    sources: Sequence[ChangeSource]
+    baseline_files: BaselineFiles
+    signer: Signer | None
+    policy: Policy
+    policy_document: object
+    people: People
+    baselines: Sequence[BaselinePattern]
+    accounts: Sequence[str]
+    freshness_s: float
+    scan_deadline_s: float
+    key_id: str
+    clock: Callable[[], datetime]
+    new_id: Callable[[str], str]

@@ -1,0 +1,79 @@
+"""Serving a request: what the daemon does for another process, and what a command does itself when no daemon runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from driftwatch.domain.baseline import Actor, Assurance, Method
+from driftwatch.domain.report import Report, ScanDone
+from driftwatch.domain.request import Request
+from driftwatch.domain.resource import Cell, Json
+from driftwatch.errors import DriftwatchError, RefusedError
+from driftwatch.operations import exchange, requests
+from driftwatch.operations.cells import Release
+from driftwatch.operations.installation import Installation
+from driftwatch.operations.scan import ScanOrder, everything, scan
+
+
+def wanted(patterns: Sequence[str]) -> Callable[[Cell], bool]:
+    """Whether a cell matches one of the globs ACCOUNT/REGION/TYPE; no pattern wants every cell."""
+    if not patterns:
+        return everything
+    return lambda cell: any(fnmatchcase(str(cell), pattern) for pattern in patterns)
+
+
+def scan_order(installation: Installation, cells: Sequence[str], trigger: str, confirmed: Mapping[str, str], person: str) -> ScanOrder:
+    """The order for a scan of `cells`; `confirmed` maps held cells to the reason why their absence is real.
+
+    Raises RefusedError for a cell that is not held. Each release is a ledger entry.
+    """
+    releases: dict[Cell, Release] = {}
+    with installation.store.write() as uow:
+        held = {str(status.cell): status for status in uow.cells.all() if status.held}
+        for name, reason in confirmed.items():
+            status = held.get(name)
+            if status is None or status.held is None:
+                raise RefusedError(f"{name} is not held as a suspected mass deletion; held are: {', '.join(sorted(held)) or 'none'}")
+            releases[status.cell] = Release(digest=status.held, person=person, reason=reason)
+            body = {"cell": name, "listing": status.held, "person": person, "reason": reason}
+            uow.ledger.append(installation.clock(), "absence_confirmed", body)
+    return ScanOrder(trigger=trigger, wanted=wanted([*cells, *confirmed]), whole=not cells and not confirmed, releases=releases)
+
+
+def serve(
+    installation: Installation,
+    request: Request,
+    *,
+    holder: str,
+    stopped: Callable[[], bool],
+    report: Report,
+    folders: Mapping[str, Path],
+) -> None:
+    """Does what the request asks and records how it ended; a failure is the request's result, not the caller's."""
+    try:
+        if request.kind == "scan":
+            done = _scan(installation, request, holder, stopped, report)
+            requests.done(installation, request, exit_code=done.exit_code, scan_id=done.scan.id)
+        else:
+            requests.done(installation, request, exit_code=0, result=_refresh(installation, request, folders))
+    except DriftwatchError as error:
+        requests.failed(installation, request, str(error))
+
+
+def _scan(installation: Installation, request: Request, holder: str, stopped: Callable[[], bool], report: Report) -> ScanDone:
+    confirmed = (request.arguments or {}).get("confirm_absence", {})
+    order = scan_order(installation, request.cells, request.person, confirmed, request.person)
+    return scan(installation, order, holder=holder, stopped=stopped, report=report)
+
+
+def _refresh(installation: Installation, request: Request, folders: Mapping[str, Path]) -> Json:
+    arguments = request.arguments or {}
+    actor = Actor(
+        person=request.person,
+        method=Method(arguments.get("method", Method.OS_USER.value)),
+        assurance=Assurance(arguments.get("assurance", Assurance.LOCAL.value)),
+    )
+    imported = exchange.refresh(installation, request.cells[0], actor, folder=folders.get(request.cells[0]))
+    return {"version": imported.version.id, "state": imported.version.state.value, "known": imported.known, "active": imported.active}

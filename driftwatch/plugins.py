@@ -1,0 +1,26 @@
+"""Adapters are found by their config word: the word is the name of the module, and nothing registers itself on import."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+from driftwatch.documents.fields import nearest
+from driftwatch.documents.tree import shown
+from driftwatch.errors import InputError, Place
+
+
+def words(package: str) -> tuple[str, ...]:
+    """The adapters that exist in a package (``driftwatch.change_sources``), sorted."""
+    folder = importlib.import_module(package)
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(folder.__path__) if not module.name.startswith("_")))
+
+
+def load(package: str, word: str, place: Place | None = None) -> ModuleType:
+    """The adapter module called `word`, which has a `Settings` and a `create`; raises InputError naming those that exist."""
+    known = words(package)
+    if word not in known:
+        kind = package.rpartition(".")[2].replace("_", " ").removesuffix("s")
+        raise InputError(f"the {kind} {shown(word)}", expected=f"{nearest(word, known)} (there are: {', '.join(known)})", place=place)
+    return importlib.import_module(f"{package}.{word}")

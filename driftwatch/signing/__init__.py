@@ -1,0 +1,1 @@
+"""SSH signatures: people sign with keys that they already have."""

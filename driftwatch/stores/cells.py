@@ -1,0 +1,92 @@
+"""The cells: their state, one row for each reading, and the gaps of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+
+from driftwatch.domain.resource import Cell
+from driftwatch.domain.scan import CellStatus
+from driftwatch.domain.snapshot import CellRead, CellState, Gap, GapReason
+from driftwatch.errors import StoreError
+from driftwatch.stores.schema import cell_readings, cell_status, cells, gaps
+from driftwatch.stores.session import Session, cell_of, values_of
+
+_STATUS = ("reason", "shape", "digest", "count", "scan_id", "read_at", "complete_started_at", "complete_ended_at", "held")
+
+
+class SqlCells:
+    """Implements `ports.Cells`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def get(self, cell: Cell) -> CellStatus | None:
+        row = self._session.one(select(cell_status, *_NAMES).join(cells).where(cell_status.c.cell == self._session.cell(cell)))
+        return _status(row) if row else None
+
+    def all(self) -> Iterator[CellStatus]:
+        """Ordered by partition, account, region and type."""
+        for row in self._session.stream(select(cell_status, *_NAMES).join(cells).order_by(*_NAMES)):
+            yield _status(row)
+
+    def record(self, scan_id: str, status: CellStatus, read: CellRead) -> None:
+        """The state of the cell after a reading, one row for the reading itself, and its gaps."""
+        number = self._session.make_cell(status.cell)
+        reading = self._session.execute(
+            insert(cell_readings)
+            .values(
+                cell=number,
+                scan_id=scan_id,
+                outcome=read.outcome.value,
+                shape=read.shape,
+                digest=status.digest,
+                count=status.count,
+                listed=read.listed,
+                calls=read.calls,
+                started_at=read.started_at,
+                ended_at=read.ended_at,
+            )
+            .returning(cell_readings.c.reading)
+        ).scalar_one()
+        if read.gaps:
+            self._session.execute(insert(gaps), [_gap_columns(gap) | {"reading": reading} for gap in read.gaps])
+        self._session.save(
+            cell_status,
+            {name: getattr(status, name) for name in _STATUS} | {"cell": number, "state": status.state.value, "reading": reading},
+        )
+
+    def set_state(self, cell: Cell, state: CellState, reason: str | None) -> None:
+        """Keeps everything else; a cell that was never read gets its first status."""
+        number = self._session.make_cell(cell)
+        changed = update(cell_status).where(cell_status.c.cell == number).values(state=state.value, reason=reason)
+        if not self._session.execute(changed).rowcount:
+            self._session.execute(insert(cell_status).values(cell=number, state=state.value, reason=reason, count=0))
+
+    def set_shape(self, cell: Cell, shape: str, digest: str) -> None:
+        """The stored fingerprints of the cell are now those of another shape; raises StoreError for a cell without a status."""
+        changed = update(cell_status).where(cell_status.c.cell == self._session.cell(cell)).values(shape=shape, digest=digest)
+        if not self._session.execute(changed).rowcount:
+            raise StoreError(f"nothing is known of the cell {cell} yet, so that its shape cannot change")
+
+    def gaps(self, cell: Cell) -> Sequence[Gap]:
+        """The gaps of the cell's last reading, in their order then."""
+        last = select(cell_status.c.reading).where(cell_status.c.cell == self._session.cell(cell)).scalar_subquery()
+        rows = self._session.all(select(gaps).where(gaps.c.reading == last).order_by(gaps.c.gap))
+        return [
+            Gap(cell=cell, reason=GapReason(row.reason), detail=row.detail, operation=row.operation, resource_id=row.resource_id)
+            for row in rows
+        ]
+
+
+_NAMES = (cells.c.partition, cells.c.account, cells.c.region, cells.c.type)
+
+
+def _status(row: Row[Any]) -> CellStatus:
+    return CellStatus(cell=cell_of(row), state=CellState(row.state), **values_of(row, _STATUS))
+
+
+def _gap_columns(gap: Gap) -> dict[str, Any]:
+    return {"reason": gap.reason.value, "detail": gap.detail, "operation": gap.operation, "resource_id": gap.resource_id}

@@ -1,0 +1,102 @@
+"""Findings and their decisions. The database itself refuses a second live finding, and to change or remove a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, update
+
+from driftwatch.domain import codec
+from driftwatch.domain.decision import Decision, Verdict
+from driftwatch.domain.drift import Drift
+from driftwatch.domain.finding import LIVE, Finding, FindingState
+from driftwatch.domain.resource import Cell, Json
+from driftwatch.errors import StoreError
+from driftwatch.stores.schema import cells, decisions, findings
+from driftwatch.stores.session import Session, cell_of, chunks, values_of
+
+_IS_LIVE = findings.c.state.in_(sorted(state.value for state in LIVE))
+_WHOLE = select(findings, cells.c.partition, cells.c.account, cells.c.region, cells.c.type).join(cells)
+_SAME = (
+    *("id", "baseline", "resource_id", "resource", "drift_version", "before_fingerprint", "after_fingerprint", "settled"),
+    *("policy_version", "first_seen", "last_seen", "closed_at", "previous_id"),
+)
+"""What the noun and the row hold in the same form, under the same name."""
+
+
+class SqlFindings:
+    """Implements `ports.Findings`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def get(self, finding_id: str) -> Finding | None:
+        row = self._session.one(_WHOLE.where(findings.c.id == finding_id))
+        return _finding(row) if row else None
+
+    def live(self, baseline: str, cell: Cell) -> Iterator[Finding]:
+        """The live findings of a cell, ordered by the resource's id."""
+        mine = (findings.c.baseline == baseline) & (findings.c.cell == self._session.cell(cell))
+        for row in self._session.stream(_WHOLE.where(mine, _IS_LIVE).order_by(findings.c.resource, findings.c.id)):
+            yield _finding(row)
+
+    def all(self, states: Sequence[FindingState] = ()) -> Iterator[Finding]:
+        """Those in one of `states` (none given: in any), the oldest first."""
+        wanted = _WHOLE.where(findings.c.state.in_([state.value for state in states])) if states else _WHOLE
+        for row in self._session.stream(wanted.order_by(findings.c.first_seen, findings.c.id)):
+            yield _finding(row)
+
+    def save(self, finding: Finding) -> None:
+        """Inserts or replaces by id; refuses (StoreError) a second live finding for one key, and another initial verdict."""
+        cell = self._session.make_cell(finding.cell)
+        self._refuse_second(finding, cell)
+        before = self._session.one(select(findings.c.verdict_initial).where(findings.c.id == finding.id))
+        if before and before.verdict_initial not in (None, finding.verdict_initial):
+            raise StoreError(f"finding {finding.id} was first judged {before.verdict_initial}; that never changes")
+        row = {name: getattr(finding, name) for name in _SAME}
+        row |= {"cell": cell, "state": finding.state.value, "drift": codec.encode(finding.drift)}
+        row |= {"verdict_initial": finding.verdict_initial and finding.verdict_initial.value}
+        self._session.save(findings, row | {"verdict_current": finding.verdict_current.value})
+
+    def _refuse_second(self, finding: Finding, cell: int) -> None:
+        """Asks first: a statement that the unique index refuses would cost the whole transaction."""
+        if finding.state not in LIVE:
+            return
+        key = (findings.c.baseline == finding.baseline, findings.c.cell == cell, findings.c.resource_id == finding.resource_id)
+        other = self._session.one(select(findings.c.id).where(*key, _IS_LIVE, findings.c.id != finding.id))
+        if other:
+            raise StoreError(f"{finding.resource_id} has a live finding already ({other.id}); a resource has at most one in a baseline")
+
+    def touch(self, finding_ids: Sequence[str], last_seen: datetime) -> None:
+        """They were seen again."""
+        for chunk in chunks(finding_ids):
+            self._session.execute(update(findings).where(findings.c.id.in_(chunk)).values(last_seen=last_seen))
+
+    def add_decision(self, finding_id: str, decision: Decision) -> None:
+        """Appends; decisions are never changed."""
+        row = {"finding_id": finding_id, "decided_at": decision.decided_at, "verdict": decision.verdict.value}
+        self._session.execute(insert(decisions).values(row | {"body": decision.to_json()}))
+
+    def decisions(self, finding_id: str) -> Sequence[Json]:
+        """`Decision.to_json` of each, oldest first."""
+        mine = select(decisions.c.body).where(decisions.c.finding_id == finding_id)
+        return [row.body for row in self._session.all(mine.order_by(decisions.c.decision))]
+
+    def counts(self) -> Mapping[tuple[str, str, bool], int]:
+        """Live findings by (state, current verdict, settled)."""
+        group = (findings.c.state, findings.c.verdict_current, findings.c.settled)
+        rows = self._session.all(select(*group, func.count().label("number")).where(_IS_LIVE).group_by(*group))
+        return {(row.state, row.verdict_current, row.settled): row.number for row in rows}
+
+
+def _finding(row: Row[Any]) -> Finding:
+    return Finding(
+        cell=cell_of(row),
+        state=FindingState(row.state),
+        drift=codec.decode(Drift, row.drift),
+        verdict_initial=Verdict(row.verdict_initial) if row.verdict_initial else None,
+        verdict_current=Verdict(row.verdict_current),
+        **values_of(row, _SAME),
+    )

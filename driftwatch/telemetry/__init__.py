@@ -1,0 +1,1 @@
+"""What driftwatch tells the outside about itself: metrics, logs, health."""

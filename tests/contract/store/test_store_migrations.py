@@ -1,0 +1,119 @@
+"""The schema comes up to date once, whoever starts first, and never half."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from alembic import command
+from sqlalchemy import Connection, text
+
+from driftwatch.errors import StoreError
+from driftwatch.stores.migrate import migration_config
+from driftwatch.stores.postgres import refuse_unfit
+from driftwatch.stores.store import SqlStore
+from tests.contract.store.conftest import Backend
+from tests.contract.store.samples import T0
+
+OPEN = """
+import sys
+from driftwatch.stores.store import open_store
+print(open_store(sys.argv[1]).describe()["schema"])
+"""
+KILLED = """
+import os, signal, sys
+from sqlalchemy import Engine, event
+from driftwatch.stores.store import open_store
+left = int(sys.argv[2])
+@event.listens_for(Engine, "after_cursor_execute")
+def count(connection, cursor, statement, *_):
+    global left
+    left -= statement.startswith("\\nCREATE") or statement.startswith("CREATE") or statement.startswith("INSERT")
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+open_store(sys.argv[1])
+"""
+
+
+def test_a_store_can_be_opened_again_and_keeps_what_it_holds(empty_backend: Backend) -> None:
+    store = empty_backend.open()
+    with store.write() as work:
+        work.ledger.append(T0, "test", {})
+    if empty_backend.kind != "memory":
+        store.close()
+        store = empty_backend.open()
+    with store.read() as work:
+        assert work.ledger.head()
+    store.close()
+
+
+def test_a_newer_schema_is_refused_with_both_revisions_and_the_remedy(empty_backend: Backend) -> None:
+    if empty_backend.kind == "memory":
+        pytest.skip("a store in memory is always made by this driftwatch")
+    store = empty_backend.open()
+    known = store.describe()["schema"]
+    with store._engine.connect().execution_options(driftwatch_write=True) as connection, connection.begin():
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match=f"schema 9999.*up to {known}.*newer driftwatch.*backup"):
+        empty_backend.open()
+    store.close()
+
+
+def test_models_and_migrations_describe_the_same_schema(store: SqlStore) -> None:
+    with writing(store) as connection, connection.begin():
+        command.check(migration_config(connection))
+
+
+def writing(store: SqlStore) -> Connection:
+    return store._engine.connect().execution_options(driftwatch_write=True)
+
+
+def test_three_processes_that_start_at_once_agree(empty_backend: Backend) -> None:
+    if empty_backend.kind == "memory":
+        pytest.skip("a store in memory belongs to one process")
+    started = [subprocess.Popen([sys.executable, "-c", OPEN, empty_backend.url], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    answers = {(process.communicate(timeout=30)[0], process.returncode) for process in started}
+    assert len(answers) == 1
+    assert answers.pop()[1] == 0
+
+
+@pytest.mark.parametrize("step", [1, 20, 40])
+def test_a_migration_that_is_killed_leaves_nothing_and_is_done_by_the_next(empty_backend: Backend, step: int) -> None:
+    if empty_backend.kind == "memory":
+        pytest.skip("a store in memory dies with its process")
+    killed = subprocess.run([sys.executable, "-c", KILLED, empty_backend.url, str(step)], check=False, timeout=30)
+    assert killed.returncode == -9
+    store = empty_backend.open()
+    with writing(store) as connection, connection.begin():
+        command.check(migration_config(connection))
+    with store.write() as work:
+        work.ledger.append(T0, "test", {})
+    store.close()
+
+
+class FakeConnection:
+    """A server that says what it is asked to say."""
+
+    def __init__(self, **settings: str) -> None:
+        self._settings = settings
+
+    def exec_driver_sql(self, statement: str) -> Any:
+        class Result:
+            def scalar_one(_self) -> str:  # noqa: N805 - the outer self is meant below
+                return self._settings[statement.removeprefix("SHOW ")]
+
+        return Result()
+
+
+@pytest.mark.parametrize(
+    ("version", "encoding", "said"), [("140010", "UTF8", "PostgreSQL 14 is too old"), ("150001", "SQL_ASCII", "encoded in SQL_ASCII")]
+)
+def test_an_unfit_server_is_refused(version: str, encoding: str, said: str) -> None:
+    with pytest.raises(StoreError, match=said):
+        refuse_unfit(FakeConnection(server_version_num=version, server_encoding=encoding))
+
+
+def test_the_oldest_tested_server_is_taken() -> None:
+    refuse_unfit(FakeConnection(server_version_num="150000", server_encoding="UTF8"))

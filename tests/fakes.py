@@ -1,0 +1,184 @@
+"""Fakes written by hand, one per port that tests need without its adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from driftwatch.aws.calls import CallFailed
+from driftwatch.aws.entry import Paging
+from driftwatch.domain.normalize import Normalisation, Normaliser, fingerprint, shape
+from driftwatch.domain.resource import Cell, Json, Resource
+from driftwatch.domain.scan import Plan, Reading, ReadUnit
+from driftwatch.domain.snapshot import Batch, CellRead, Gap, GapReason, Outcome
+
+TEST_KEY = b"0123456789abcdef0123456789abcdef"
+TEST_KEY_ID = "test-key"
+
+
+@dataclass(kw_only=True)
+class FakeCollector:
+    """The cloud as a dict ``{Cell: {id: document}}``; implements `ports.Collector`. Change the fields between scans as the story needs.
+
+    A document is what the API would answer; a member ``Tags`` (a map, or a list of Key and Value) becomes the tags, a text member ``Arn``
+    the ARN and ``Name`` the label. A cell without resources is there as ``{}``. Everything is normalised with the real normaliser.
+    """
+
+    world: dict[Cell, dict[str, dict[str, Json]]] = field(default_factory=dict)
+    normalisations: dict[str, Normalisation] = field(default_factory=dict)
+    """Per type; a type without one gets ``Normalisation(tags="Tags")``. Replace an entry to play an upgrade of the catalogue."""
+    failing: dict[Cell, GapReason] = field(default_factory=dict)
+    """Cells whose listing fails."""
+    cut: dict[Cell, int] = field(default_factory=dict)
+    """Cells whose listing fails (truncated) after this many resources."""
+    failing_items: dict[Cell, dict[str, GapReason]] = field(default_factory=dict)
+    """Resources that are listed, but whose details fail."""
+    failing_accounts: dict[str, GapReason] = field(default_factory=dict)
+    """Accounts that cannot be reached at all: their cells are gaps of the plan."""
+    not_enabled: set[Cell] = field(default_factory=set)
+    planned_not_enabled: set[Cell] = field(default_factory=set)
+    """As above, but known when planning."""
+    unplanned: set[Cell] = field(default_factory=set)
+    """Cells that no plan names; they come up while another cell of their type and account is read (S3 buckets of a new region)."""
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    key: bytes = TEST_KEY
+    key_id: str = TEST_KEY_ID
+    batch_size: int = 2
+    calls: list[str] = field(default_factory=list)
+    """The cells that were read, as text, in order."""
+
+    def normalisation(self, resource_type: str) -> tuple[str, Normalisation]:
+        rules = self.normalisations.get(resource_type, Normalisation(tags="Tags"))
+        return shape(rules, self.key_id), rules
+
+    def plan(self, wanted: Callable[[Cell], bool]) -> Plan:
+        cells = [cell for cell in sorted(self._cells()) if wanted(cell) and cell not in self.unplanned]
+        gaps = [
+            Gap(
+                cell=cell,
+                reason=self.failing_accounts[cell.account],
+                detail="the account cannot be read",
+                operation="sts:GetCallerIdentity",
+            )
+            for cell in cells
+            if cell.account in self.failing_accounts
+        ]
+        readable = [c for c in cells if c.account not in self.failing_accounts and c not in self.planned_not_enabled]
+        off = tuple(c for c in cells if c in self.planned_not_enabled and c.account not in self.failing_accounts)
+        units: dict[tuple[str, str, str], list[Cell]] = {}
+        for cell in readable:
+            units.setdefault((cell.account, cell.region, _service(cell)), []).append(cell)
+        return Plan(
+            units=tuple(
+                ReadUnit(id="/".join(place), account=place[0], region=place[1], service=place[2], cells=tuple(members))
+                for place, members in units.items()
+            ),
+            gaps=tuple(gaps),
+            not_enabled=off,
+        )
+
+    def read(self, unit: ReadUnit, reading: Reading, stopped: Callable[[], bool]) -> Iterator[Batch | CellRead]:
+        asked = {(cell.account, cell.type) for cell in unit.cells}
+        for cell in (*unit.cells, *sorted(c for c in self.unplanned if (c.account, c.type) in asked)):
+            yield from self._read_cell(cell, reading, stopped)
+
+    def _cells(self) -> set[Cell]:
+        return {*self.world, *self.failing, *self.not_enabled, *self.planned_not_enabled}
+
+    def _read_cell(self, cell: Cell, reading: Reading, stopped: Callable[[], bool]) -> Iterator[Batch | CellRead]:
+        self.calls.append(str(cell))
+        started = self.now()
+        current_shape, current = self.normalisation(cell.type)
+        pinned = reading.pinned.get(cell)
+        rules = pinned or current
+        gaps: list[Gap] = []
+        listed = 0
+        if stopped():
+            gaps.append(Gap(cell=cell, reason=GapReason.ABORTED, detail="the scan was stopped"))
+        elif cell in self.failing:
+            gaps.append(Gap(cell=cell, reason=self.failing[cell], detail="the listing failed", operation=f"{_service(cell)}:List"))
+        elif cell not in self.not_enabled:
+            documents = self.world.get(cell, {})
+            broken = self.failing_items.get(cell, {})
+            limit = self.cut.get(cell, len(documents))
+            shown = dict(islice(documents.items(), limit))
+            listed = len(shown)
+            gaps += [Gap(cell=cell, reason=broken[id_], detail="a detail failed", resource_id=id_) for id_ in shown if id_ in broken]
+            if cell in self.cut:
+                gaps.append(Gap(cell=cell, reason=GapReason.TRUNCATED, detail="the reply was cut", operation=f"{_service(cell)}:List"))
+            readable = [(id_, doc) for id_, doc in shown.items() if id_ not in broken]
+            yield from self._batches(cell, readable, rules, current if pinned and shape(pinned, self.key_id) != current_shape else None)
+        outcome = Outcome.INCOMPLETE if gaps else Outcome.NOT_ENABLED if cell in self.not_enabled else Outcome.COMPLETE
+        yield CellRead(
+            cell=cell,
+            outcome=outcome,
+            shape=shape(rules, self.key_id),
+            started_at=started,
+            ended_at=self.now(),
+            listed=listed,
+            calls=1,
+            gaps=tuple(gaps),
+        )
+
+    def _batches(
+        self, cell: Cell, documents: list[tuple[str, dict[str, Json]]], rules: Normalisation, reshape_to: Normalisation | None
+    ) -> Iterator[Batch]:
+        for start in range(0, len(documents), self.batch_size):
+            part = documents[start : start + self.batch_size]
+            yield Batch(
+                cell=cell,
+                resources=tuple(self.resource(cell, id_, document, rules) for id_, document in part),
+                reshaped=tuple(self.resource(cell, id_, document, reshape_to) for id_, document in part) if reshape_to else (),
+            )
+
+    def resource(self, cell: Cell, id_: str, document: Mapping[str, Json], rules: Normalisation | None = None) -> Resource:
+        """The Resource that reading `document` yields."""
+        canonical = Normaliser(rules or self.normalisation(cell.type)[1], self.key).normalise(dict(document))
+        arn, label = document.get("Arn"), document.get("Name")
+        return Resource(
+            cell=cell,
+            id=id_,
+            arn=arn if isinstance(arn, str) else None,
+            label=label if isinstance(label, str) else None,
+            tags=canonical.tags,
+            config=canonical.config,
+            fingerprint=fingerprint(canonical.config, canonical.tags),
+        )
+
+
+def _service(cell: Cell) -> str:
+    return cell.type.split("::")[1].lower() if "::" in cell.type else cell.type
+
+
+@dataclass(kw_only=True)
+class FakeCaller:
+    """AWS as a dict; implements `aws.calls.Caller`. ``"service:Operation"`` -> a reply, a list of pages, or a function of (params, region).
+
+    A CallFailed in the place of a reply or page is raised there; an operation without an answer fails. Every call is noted in `log`.
+    """
+
+    answers: dict[str, Any]
+    log: list[tuple[str, dict[str, Any], str]] = field(default_factory=list)
+
+    def call(self, service: str, operation: str, params: Mapping[str, Any], region: str) -> dict[str, Any]:
+        return next(self.pages(service, operation, params, region, None))
+
+    def pages(
+        self, service: str, operation: str, params: Mapping[str, Any], region: str, paging: Paging | None
+    ) -> Iterator[dict[str, Any]]:
+        name = f"{service}:{operation}"
+        self.log.append((name, dict(params), region))
+        answer = self.answers.get(name, CallFailed(GapReason.ERROR, operation=name, code="NoAnswer"))
+        if callable(answer):
+            answer = answer(params, region)
+        for page in answer if isinstance(answer, list) else [answer]:
+            if isinstance(page, CallFailed):
+                raise page
+            yield deepcopy(page)
+
+    def count(self, name: str) -> int:
+        return sum(1 for call in self.log if call[0] == name)

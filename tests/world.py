@@ -1,0 +1,132 @@
+"""A whole installation in memory, for tests of operations: a fake cloud, an SQLite store, people, and a clock that stands still."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from driftwatch.baseline_files.files import FileBaselines
+from driftwatch.documents.people import People, Person
+from driftwatch.documents.policies import policy_document, with_people
+from driftwatch.domain.authorization.policy import Policy
+from driftwatch.domain.baseline import Actor, Assurance, BaselinePattern, Method
+from driftwatch.domain.change import ChangeRecord, Fetched, SetAside
+from driftwatch.domain.finding import LIVE, Finding
+from driftwatch.domain.report import Event, ScanDone
+from driftwatch.domain.resource import Cell, Scope
+from driftwatch.domain.scan import CellStatus
+from driftwatch.engines.threads import ThreadEngine
+from driftwatch.errors import SourceError
+from driftwatch.operations import approvals, baselines, findings, status
+from driftwatch.operations.installation import Installation
+from driftwatch.operations.scan import ScanOrder, scan
+from driftwatch.stores.store import open_store
+from tests.builders import policy
+from tests.fakes import TEST_KEY_ID, FakeCollector
+
+ACCOUNT = "111111111111"
+START = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
+GROUPS = Cell(scope=Scope(account=ACCOUNT, region="eu-west-1"), type="AWS::EC2::SecurityGroup")
+BUCKETS = Cell(scope=Scope(account=ACCOUNT, region="eu-west-1"), type="AWS::S3::Bucket")
+ANA = Actor(person="ana", method=Method.OS_USER, assurance=Assurance.LOCAL)
+BEN = Actor(person="ben", method=Method.OS_USER, assurance=Assurance.LOCAL)
+PEOPLE = People(
+    persons=(
+        Person(id="ana", os_users=("ana",), roles=("engineer",)),
+        Person(id="ben", os_users=("ben",), roles=("manager",), ssh_principals=("ben@corp.example",)),
+        Person(id="cleo", os_users=("cleo",), roles=("manager",), ssh_principals=("cleo@corp.example",)),
+    )
+)
+
+
+@dataclass
+class FakeSource:
+    """A change source that holds what the test puts into it, or fails."""
+
+    name: str = "tickets"
+    records: list[ChangeRecord] = field(default_factory=list)
+    set_aside: list[SetAside] = field(default_factory=list)
+    broken: bool = False
+
+    def fetch(self) -> Fetched:
+        if self.broken:
+            raise SourceError("the ticket system does not answer")
+        return Fetched(records=tuple(self.records), set_aside=tuple(self.set_aside))
+
+
+class World:
+    """One installation and its surroundings. `now` moves only when a test moves it."""
+
+    def __init__(self, *, url: str = "sqlite://", preset: str = "startup", **overrides: object) -> None:
+        self.now = START
+        self.collector = FakeCollector(now=lambda: self.now)
+        self.source = FakeSource()
+        self.store = open_store(url)
+        self.events: list[Event] = []
+        numbers = itertools.count(1)
+        made: Policy = with_people(replace(policy(preset), settle_s=0), PEOPLE)
+        self.installation = Installation(
+            store=self.store,
+            collector=self.collector,
+            engine=ThreadEngine(4),
+            sources=[self.source],
+            baseline_files=FileBaselines(),
+            signer=None,
+            policy=made,
+            policy_document=policy_document(made),
+            people=PEOPLE,
+            baselines=[BaselinePattern(name="production")],
+            accounts=[ACCOUNT],
+            freshness_s=3600.0,
+            scan_deadline_s=600.0,
+            key_id=TEST_KEY_ID,
+            clock=lambda: self.now,
+            new_id=lambda prefix: f"{prefix}-{next(numbers):05d}",
+        )
+        if overrides:
+            self.installation = replace(self.installation, **overrides)  # type: ignore[arg-type]
+
+    def change(self, **fields: object) -> None:
+        self.installation = replace(self.installation, **fields)  # type: ignore[arg-type]
+
+    def put(self, cell: Cell, id_: str, **document: object) -> None:
+        self.collector.world.setdefault(cell, {})[id_] = {"Name": id_, **document}
+
+    def remove(self, cell: Cell, id_: str) -> None:
+        del self.collector.world[cell][id_]
+
+    def scan(self, minutes: float = 10, order: ScanOrder | None = None) -> ScanDone:
+        """A scan `minutes` after whatever was before."""
+        self.now += timedelta(minutes=minutes)
+        return scan(self.installation, order or ScanOrder(trigger="test"), holder="test", report=self.events.append)
+
+    def baseline(self, name: str = "production") -> str:
+        """Captures, proposes and approves the world as last read; answers with the version's id."""
+        version = baselines.capture(self.installation, name, ANA)
+        baselines.propose(self.installation, version.id, ANA)
+        accepted = {finding.id: "part of the test's story" for finding in self.live()}
+        done = approvals.approve(self.installation, version.id, BEN, seen_hash=version.content_hash, accept_risk=accepted)
+        assert done.active, done.results
+        return version.id
+
+    def live(self) -> list[Finding]:
+        return findings.listed(self.installation, tuple(LIVE))
+
+    def state(self, cell: Cell) -> CellStatus:
+        return next(item for item in status.statuses(self.installation) if item.cell == cell)
+
+    def ledger(self) -> list[str]:
+        with self.store.read() as uow:
+            return [entry.type for entry in uow.ledger.entries()]
+
+
+def settled_world(**overrides: object) -> World:
+    """Two cells with two resources each, scanned and baselined."""
+    world = World(**overrides)  # type: ignore[arg-type]
+    for cell in (GROUPS, BUCKETS):
+        for id_ in ("one", "two"):
+            world.put(cell, id_, Size=1, Rules=["a", "b"])
+    world.scan()
+    world.baseline()
+    return world
