@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
+from driftwatch.demo.stand_in import Application, Environ, StandIn, StartResponse, signed_for
 from driftwatch.errors import DriftwatchError
 
 ACCOUNTS: Final = ("123456789012", "222222222222")
@@ -17,19 +17,16 @@ REGIONS: Final = ("eu-west-1", "us-east-1")
 SEED: Final = 20260310
 """Ids that AWS would choose come from a generator with this seed: the account is the same in every run."""
 
-_CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
-_FUNCTION_URLS = re.compile(r"/2021-10-31/functions/[^/]+/urls")
 _DENIED = (
     b'{"__type":"AccessDeniedException","message":"User: arn:aws:iam::123456789012:user/driftwatch is not authorized to perform this"}'
 )
-Application = Callable[[Mapping[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Cloud:
     """A running simulated AWS on a free loopback port; `environment` is what any AWS program needs to reach it."""
 
     def __init__(self) -> None:
-        server = _server(_Denying(_application()))
+        server = _server(_Denying(StandIn(_application())))
         self._denying: _Denying = server.app
         self._server = server
         self._thread = threading.Thread(target=server.serve_forever, name="simulated-aws", daemon=True)
@@ -62,22 +59,17 @@ class Cloud:
 
 
 class _Denying:
-    """A WSGI layer before the simulation: it denies the calls to some services, as a changed permission would, and answers the one
-    call of Lambda that the simulation lacks (no function of the demo has a URL)."""
+    """A WSGI layer before the simulation that denies the calls to some services, as a changed permission would."""
 
     def __init__(self, application: Application) -> None:
         self.services: set[str] = set()
         self._application = application
 
-    def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-        if signed and signed.group(1) in self.services:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if signed_for(environ)[1] in self.services:
             headers = [("Content-Type", "application/x-amz-json-1.0"), ("x-amzn-RequestId", "simulated-denial")]
             start_response("400 Bad Request", [*headers, ("Content-Length", str(len(_DENIED)))])
             return [_DENIED]
-        if _FUNCTION_URLS.fullmatch(environ.get("PATH_INFO", "")):
-            start_response("200 OK", [("Content-Type", "application/json"), ("x-amzn-RequestId", "simulated")])
-            return [b'{"FunctionUrlConfigs": []}']
         return self._application(environ, start_response)
 
 

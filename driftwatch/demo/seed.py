@@ -77,7 +77,13 @@ def _account_wide(client: Client, account: str) -> None:
         regional.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         regional.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=_BLOCKED)
         regional.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": TAGS})
-        statement = {"Sid": "Own", "Effect": "Allow", "Principal": {"AWS": account}, "Action": "s3:*", "Resource": f"arn:aws:s3:::{bucket}/*"}
+        statement = {
+            "Sid": "Own",
+            "Effect": "Allow",
+            "Principal": {"AWS": account},
+            "Action": "s3:*",
+            "Resource": f"arn:aws:s3:::{bucket}/*",
+        }
         regional.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
 
 
@@ -121,7 +127,9 @@ def _compute(client: Client, region: str, account: str, network: dict[str, str])
         TagSpecifications=[{"ResourceType": "instance", "Tags": TAGS}],
     )
     ec2.create_volume(AvailabilityZone=f"{region}a", Size=100, Encrypted=True)
-    ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData={"ImageId": "ami-0abcdef1234567890", "InstanceType": "t3.micro"})
+    ec2.create_launch_template(
+        LaunchTemplateName="web", LaunchTemplateData={"ImageId": "ami-0abcdef1234567890", "InstanceType": "t3.micro"}
+    )
     ec2.enable_ebs_encryption_by_default()
     for name in ("orders", "invoices"):
         client("lambda", region).create_function(

@@ -13,7 +13,7 @@ _ACCOUNT_DIGITS = 12
 def canonical_policy(policy: dict[str, Any]) -> dict[str, Any]:
     """The policy with a list of statements, every list of text as a list without repeats, and principals in full.
 
-    Actions are lower case, since IAM ignores their case. `Principal: "*"` is `{"AWS": ["*"]}`, an account id its root's ARN, a
+    Actions keep their spelling, by which tickets and pointers name them. `Principal: "*"` is `{"AWS": ["*"]}`, an account id its root's ARN, a
     condition value text. Order is left to the normaliser. What is not as the grammar has it stays as it is.
     """
     if "Statement" not in policy:
@@ -37,13 +37,6 @@ def _texts(value: Json) -> Json:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return list(dict.fromkeys(value))
     return value
-
-
-def _actions(value: Json) -> Json:
-    texts = _texts(value)
-    if isinstance(texts, list) and all(isinstance(item, str) for item in texts):
-        return list(dict.fromkeys(item.lower() for item in texts))
-    return texts
 
 
 def _principal(value: Json) -> Json:
@@ -84,8 +77,8 @@ def _condition_values(value: Json) -> Json:
 
 
 _MEMBERS = {
-    "Action": _actions,
-    "NotAction": _actions,
+    "Action": _texts,
+    "NotAction": _texts,
     "Resource": _texts,
     "NotResource": _texts,
     "Principal": _principal,

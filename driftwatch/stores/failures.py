@@ -18,7 +18,7 @@ _BUSY = (
 )
 _READ_ONLY = "the store cannot be written: it is read-only. Check the permissions of its file and folder, or which server it is"
 _DAMAGED = "the store is damaged, or is no driftwatch store: nothing was written. Restore it from a backup"
-_GONE = "the database cannot be reached, or cut the connection: nothing of the open transaction was written"
+_GONE = "the database cannot be reached, or cut the connection; what was not committed yet is rolled back. Try again"
 
 _SQLITE = {
     "SQLITE_FULL": _FULL,

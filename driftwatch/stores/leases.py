@@ -24,7 +24,7 @@ class SqlLeases:
         row = self._session.one(select(leases).where(leases.c.name == name))
         if row and row.holder not in (None, holder) and row.expires_at > now:
             return None
-        fence = 1 if row is None else row.fence + 1
+        fence = 1 if row is None else row.fence + (row.holder != holder)
         lease = Lease(name=name, holder=holder, fence=fence, expires_at=now + timedelta(seconds=ttl_s), renewed_at=now)
         self._session.save(leases, {column.name: getattr(lease, column.name) for column in leases.columns})
         return lease

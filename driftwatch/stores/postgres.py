@@ -12,8 +12,6 @@ from driftwatch.stores.failures import BUSY_SECONDS, SPOILED
 
 WRITERS_LOCK = 0x6472_6966_7477_7274
 """The advisory lock of write transactions ("driftwrt"): the head of the ledger and the leases have one writer at a time."""
-MIGRATION_LOCK = 0x6472_6966_746D_6967
-"""The advisory lock of migrations ("driftmig")."""
 _OLDEST = 150_000
 """15 is the oldest version that is tested."""
 _STATEMENT_SECONDS = 60

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, StaticPool, event, insert, make_url, select
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from driftwatch import ports
@@ -68,6 +68,8 @@ def _engine(url: str, *, wal: bool | None) -> Engine:
 
 def _translate(failure: ExceptionContext) -> StoreError | None:
     """Every error of a driver becomes a StoreError, and spoils its transaction: half of it must never be committed."""
+    if failure.is_pre_ping:  # the pool replaces that connection by itself, if it may see the driver's own error
+        return None
     if failure.connection is not None and not failure.connection.invalidated:
         failure.connection.info[SPOILED] = True
     return store_error(failure.original_exception)
@@ -154,12 +156,15 @@ class SqlStore:
             raise StoreError("all connections to the database are in use; nothing was written") from error
         with connection:
             session = Session(connection)
-            with connection.begin():
-                try:
-                    yield session
-                finally:
-                    session.close()
-                _refuse_spoiled(connection)
+            try:
+                with connection.begin():
+                    try:
+                        yield session
+                    finally:
+                        session.close()
+                    _refuse_spoiled(connection)
+            except PendingRollbackError as error:  # the connection was cut, and somebody went on regardless
+                raise StoreError("the database cut the connection within this transaction: all of it is rolled back") from error
 
     @property
     def local(self) -> bool:

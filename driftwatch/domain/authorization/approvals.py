@@ -75,7 +75,7 @@ def shortfall(approvers: Collection[str], min_count: int, groups: RoleGroups, pe
     """What the approvers fall short of: their number, then each group of roles that none of them holds. Empty: they are enough."""
     short = []
     if len(approvers) < min_count:
-        short.append(f"{len(approvers)} of {min_count} required {'approval' if min_count == 1 else 'approvals'} given")
+        short.append(f"{len(approvers)} of {min_count} required approvals given")
     held = [people.roles(who) for who in approvers]
     short.extend(f"no approver is {words.listed(group, 'or')}" for group in groups if not any(roles & set(group) for roles in held))
     return short

@@ -156,17 +156,15 @@ def refused(how: str, at: datetime | None) -> str:
 def over(question: Question, how: str, outcome: RuleOutcome) -> str:
     """For a record that was closed, or that its source no longer showed (`stale`), before or while the change was made."""
     record, moment = question.record, question.moment
-    if how == "closed":
-        since, what = record.closed_at, "closed"
-    else:
-        since, what = record.stale_since, "no longer shown by its source, or unreadable there"
-    ended = since or moment.latest
-    said = f"The change was made {moment}; since {words.instant(ended)} the record has been {what}"
+    closed = how == "closed"
+    ended = (record.closed_at if closed else record.stale_since) or moment.latest
+    what = "The record was closed at" if closed else "The record's source has not shown it, or not legibly, since"
+    said = f"{what} {words.instant(ended)}, and the change was made {moment}"
     if outcome is RuleOutcome.UNKNOWN:
-        return f"{said}, so the change may have been made up to {words.duration(moment.latest - ended)} too late."
-    late = (moment.latest if moment.earliest is None else moment.earliest) - ended
-    allowed = f" (a clock difference of {words.duration(question.tolerance)} is allowed)" if how == "closed" else ""
-    return f"{said}, {'' if moment.exact else 'at least '}{words.duration(late)} too long{allowed}."
+        return f"{said}, so perhaps up to {words.duration(moment.latest - ended)} too late."
+    late = words.duration((moment.latest if moment.earliest is None else moment.earliest) - ended)
+    allowed = f" (a clock difference of {words.duration(question.tolerance)} is allowed)" if closed else ""
+    return f"{said}, {'' if moment.exact else 'at least '}{late} later{allowed}."
 
 
 def no_record(drift: Drift, path: str, moment: Moment, policy: Policy, nearest: Candidate | None, set_aside: Sequence[ChangeRecord]) -> str:

@@ -44,7 +44,7 @@ def emptied_database(request: pytest.FixtureRequest) -> Iterator[Callable[[], st
     new_database: NewDatabase = request.getfixturevalue("new_database")
     url = new_database()
     open_store(url).close()
-    admin = create_engine(url)
+    admin = create_engine(url, pool_pre_ping=True)  # tests cut connections
 
     def empty() -> str:
         tables = ", ".join(metadata.tables)

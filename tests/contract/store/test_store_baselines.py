@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -138,13 +138,14 @@ def test_what_was_approved_cannot_be_altered(store: SqlStore, state: BaselineSta
         if state is BaselineState.SUPERSEDED:
             add(work, version("v2", {}, parent="v1"), {})
     with store.write() as work:
-        for attempt in (
+        attempts: tuple[Callable[[], None], ...] = (
             lambda: work.baselines.put_cell("v1", part(A, {"a": 1}), entries({"a": 1})),
             lambda: work.baselines.put_cell("v1", part(A, {"a": 2}), entries({"a": 2})),
             lambda: work.baselines.put_cell("v1", part(B, {"b": 2}), entries({"b": 2})),
             lambda: work.baselines.add(version("v1", {A: {"a": 2}})),
             lambda: work.baselines.set_included("v1", []),
-        ):
+        )
+        for attempt in attempts:
             with pytest.raises(StoreError):
                 attempt()
     with store.read() as work:

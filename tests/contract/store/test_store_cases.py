@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -106,7 +107,7 @@ def test_the_first_settled_verdict_never_changes(store: SqlStore) -> None:
 
 
 def test_findings_are_listed_by_cell_by_state_and_counted(store: SqlStore) -> None:
-    def of(id_: str, state: FindingState, minutes: int, **changes: object) -> Finding:
+    def of(id_: str, state: FindingState, minutes: int, **changes: Any) -> Finding:
         return finding(id_, state=state, first_seen=at(minutes), resource=id_, resource_id=id_, **changes)
 
     saved = [

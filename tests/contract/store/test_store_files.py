@@ -229,7 +229,7 @@ MOUNTS = """\
 /dev/sda1 / ext4 rw 0 0
 server:/export /srv/my\\040share nfs4 rw 0 0
 /dev/sdb1 /srv/my\\040share/local ext4 rw 0 0
-tmpfs /tmp tmpfs rw 0 0
+tmpfs /run tmpfs rw 0 0
 """
 
 
@@ -240,7 +240,7 @@ tmpfs /tmp tmpfs rw 0 0
         ("/srv/my share/driftwatch.db", "nfs4"),
         ("/srv/my share/local/driftwatch.db", None),
         ("/srv/my shared/driftwatch.db", None),
-        ("/tmp/driftwatch.db", None),
+        ("/run/driftwatch.db", None),
     ],
 )
 def test_a_network_file_system_is_recognised(path: str, kind: str | None) -> None:

@@ -153,7 +153,7 @@ def test_waiting_for_a_retry_holds_no_slot(healthy: AwsServer) -> None:
     """One slot in all, and a service that is always throttled: the other one finishes long before the first gives up."""
     healthy.answers["logs:DescribeLogGroups"] = refusal("ThrottlingException")
     ended: dict[str, float] = {}
-    limits = Limits(calls_in_flight=1, calls_per_place=1, backoff_base_s=0.05, backoff_cap_s=0.1)
+    limits = Limits(calls_in_flight=1, calls_per_place=1, backoff_base_s=0.2, backoff_cap_s=0.2)
     scan([LOGS, USERS], limits=limits, on_event=lambda event: ended.setdefault(event.cell.type, time.monotonic()))
     assert ended[USERS.type] < ended[LOGS.type] - 0.2
 
@@ -519,8 +519,8 @@ def test_thirty_two_calls_are_in_flight_and_never_more(healthy: AwsServer) -> No
     healthy.answers["ec2:DescribeRegions"] = regions(eu_west_1="x", us_east_1="x", eu_west_3="x")
     seen = scan([TABLES], Account(id=ACCOUNT), limits=Limits())
     assert all(len(found) == 120 for found in seen.resources.values())
-    assert healthy.most_in_flight == 32
     assert seen.counters.most_in_flight == 32
+    assert 24 <= healthy.most_in_flight <= 32  # the server counts after its thread has started
 
 
 def test_one_place_never_takes_more_than_its_share(healthy: AwsServer) -> None:
@@ -528,7 +528,8 @@ def test_one_place_never_takes_more_than_its_share(healthy: AwsServer) -> None:
     healthy.answers["dynamodb:ListTables"] = reply_json({"TableNames": [f"t{n}" for n in range(60)]})
     seen = scan([TABLES], limits=Limits(calls_per_place=5))
     assert len(seen.ids(cell_of(TABLES))) == 60
-    assert healthy.most_in_flight == 5
+    assert seen.counters.most_in_flight == 5
+    assert healthy.most_in_flight <= 5
 
 
 def test_the_request_says_who_asks(healthy: AwsServer) -> None:

@@ -131,7 +131,7 @@ def test_statements_are_named_by_sid_else_by_hash() -> None:
         return {"Policy": json.dumps({"Statement": [statement]})}
 
     assert differences(policy("s3:GetObject", sid="Read"), policy("s3:GetObject", "s3:PutObject", sid="Read")) == [
-        ("/Policy/Statement/Read/Action/s3:putobject", "add", None, "s3:putobject")
+        ("/Policy/Statement/Read/Action/s3:PutObject", "add", None, "s3:PutObject")
     ]
     found = differences(policy("s3:GetObject", sid=None), policy("s3:PutObject", sid=None))
     assert [item[1] for item in found] in (["add", "remove"], ["remove", "add"])

@@ -312,7 +312,7 @@ POLICY = {
             "Sid": "B",
             "Effect": "Allow",
             "Principal": {"AWS": ["arn:aws:iam::111111111111:root"]},
-            "Action": ["s3:getobject", "s3:putobject"],
+            "Action": ["s3:GetObject", "s3:PutObject"],
         },
         {"Sid": "A", "Effect": "Deny", "Principal": {"AWS": ["*"]}, "Action": ["*"], "Resource": ["a", "b"]},
         {"Effect": "Deny", "NotAction": ["s3:*"], "Condition": {"Bool": {"aws:SecureTransport": ["false"]}, "X": {"k": ["1", "2"]}}},
@@ -320,9 +320,9 @@ POLICY = {
 }
 SAME_POLICY = {
     "Statement": [
-        {"Effect": "Deny", "Condition": {"X": {"k": [2, "1", "2"]}, "Bool": {"aws:SecureTransport": False}}, "NotAction": "S3:*"},
+        {"Effect": "Deny", "Condition": {"X": {"k": [2, "1", "2"]}, "Bool": {"aws:SecureTransport": False}}, "NotAction": "s3:*"},
         {"Sid": "A", "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": ["b", "a", "b"]},
-        {"Action": ["s3:PutObject", "S3:GetObject", "s3:getobject"], "Principal": {"AWS": "111111111111"}, "Effect": "Allow", "Sid": "B"},
+        {"Action": ["s3:PutObject", "s3:GetObject", "s3:GetObject"], "Principal": {"AWS": "111111111111"}, "Effect": "Allow", "Sid": "B"},
     ],
     "Id": "x",
     "Version": "2012-10-17",

@@ -54,7 +54,7 @@ def test_a_place_that_hangs_does_not_keep_the_others_waiting() -> None:
             release.wait(5)
         ended.append(one.service)
 
-    units = [*(unit(number, "stuck") for number in range(20)), *(unit(number, f"good{number}") for number in range(20))]
+    units = [*(unit(number, "stuck") for number in range(20)), *(unit(number, "good") for number in range(20))]
     thread = threading.Thread(target=lambda: ThreadEngine(workers=4, per_place=2).run(units, work, never))
     thread.start()
     until = time.monotonic() + 4

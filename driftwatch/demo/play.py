@@ -1,0 +1,108 @@
+"""Playing the demo: the simulated account, an approved baseline, the daemon, and the story."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from driftwatch import wiring
+from driftwatch.daemon import Daemon
+from driftwatch.demo import setting
+from driftwatch.demo.cloud import ACCOUNTS, Cloud
+from driftwatch.demo.seed import Client, clients, seed
+from driftwatch.demo.story import Step
+from driftwatch.domain.baseline import BaselineVersion
+from driftwatch.domain.finding import Finding
+from driftwatch.domain.request import RequestState
+from driftwatch.errors import DriftwatchError
+from driftwatch.operations import approvals, baselines, findings, requests
+from driftwatch.operations.scan import ScanOrder, scan
+from driftwatch.telemetry.metrics import Metrics
+from driftwatch.wiring import Wired
+
+
+@contextmanager
+def simulated_aws() -> Iterator[tuple[Cloud, dict[str, Client]]]:
+    """A seeded simulation; while it stands, the environment of this process points AWS programs to it."""
+    cloud = Cloud()
+    before = {name: os.environ.get(name) for name in (*cloud.environment, "AWS_PROFILE", "AWS_SESSION_TOKEN")}
+    for name in before:
+        os.environ.pop(name, None)
+    os.environ.update(cloud.environment)
+    try:
+        made = clients()
+        seed(made)
+        yield cloud, made
+    finally:
+        cloud.stop()
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def first_baseline(wired: Wired) -> BaselineVersion:
+    """Reads everything once; ana captures and proposes, ben approves."""
+    installation = wired.installation
+    done = scan(installation, ScanOrder(trigger="demo"), holder=wiring.holder())
+    if done.scan.gaps:
+        raise DriftwatchError(f"the simulated account has {done.scan.gaps} gaps")
+    version = baselines.capture(installation, setting.BASELINE, setting.AUTHOR, note="the simulated account as it was made")
+    baselines.propose(installation, version.id, setting.AUTHOR)
+    return approvals.approve(installation, version.id, setting.APPROVER, seen_hash=version.content_hash).version
+
+
+@dataclass
+class Stage:
+    """Where the story is played: scans are asked of the daemon, as any other program would."""
+
+    cloud: Cloud
+    changes: Path
+    client: Client
+    wired: Wired
+    exit_code: int = 3
+    scans: int = field(default=0)
+
+    def scan(self) -> None:
+        installation = self.wired.installation
+        request = requests.ask(installation, "scan", (), "demo")
+        ended = requests.wait(installation, request.id, time.sleep, lambda _request: None)
+        if ended.state is not RequestState.DONE or ended.exit_code is None:
+            raise DriftwatchError(f"a scan of the story {ended.state.value}: {ended.error}")
+        self.exit_code = ended.exit_code
+        self.scans += 1
+
+    def now(self) -> datetime:
+        return wiring.now()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What driftwatch made of a step: the last finding on its resource, whatever became of it."""
+
+    finding: Finding | None
+
+
+def play(stage: Stage, step: Step) -> Outcome:
+    """Plays one step and looks up what driftwatch made of it."""
+    resource = step.act(stage)
+    with stage.wired.installation.store.read() as uow:
+        mine = [finding for finding in uow.findings.all() if finding.resource_id == resource]
+    return Outcome(finding=max(mine, key=lambda finding: finding.first_seen, default=None))
+
+
+def case_of(stage: Stage, finding: Finding) -> findings.Case:
+    return findings.case(stage.wired.installation, finding.id)
+
+
+def stage_of(cloud: Cloud, made: dict[str, Client], wired: Wired) -> Stage:
+    return Stage(cloud=cloud, changes=wired.path.parent / "changes", client=made[ACCOUNTS[0]], wired=wired)
+
+
+def daemon_of(wired: Wired, metrics: Metrics, report: Callable[..., None]) -> Daemon:
+    return Daemon(wired, lambda: wiring.load(wired.path, store=wired.installation.store), metrics, report)

@@ -1,0 +1,85 @@
+"""The demo's own installation: its configuration, policy, people and an empty directory of change records."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from driftwatch.demo.cloud import ACCOUNTS, REGIONS, ROLE
+from driftwatch.domain.baseline import Actor, Assurance, Method
+from driftwatch.domain.canonical import sha256_hex
+
+BASELINE: Final = "demo"
+AUTHOR: Final = Actor(person="ana", method=Method.SIMULATED, assurance=Assurance.LOCAL)
+APPROVER: Final = Actor(person="ben", method=Method.SIMULATED, assurance=Assurance.LOCAL)
+KEY: Final = bytes.fromhex(sha256_hex(b"the demo's installation key is no secret"))
+"""Known to everybody, so that the demo's baseline has the same hashes on every machine. No other installation may use it."""
+
+CONFIG: Final = f"""\
+# The demo's configuration: two simulated accounts, the second through a role.
+accounts:
+  - id: "{ACCOUNTS[0]}"
+    name: payments
+    regions: [{", ".join(REGIONS)}]
+  - id: "{ACCOUNTS[1]}"
+    name: shop
+    role_arn: {ROLE}
+    regions: [{", ".join(REGIONS)}]
+# The simulation cannot be reached under the host names that this call is made to.
+exclude_types: ["AWS::S3::AccountPublicAccessBlock"]
+baselines:
+  - name: {BASELINE}
+policy: policy.yaml
+people: people.yaml
+change_sources:
+  - name: tickets
+    kind: files
+    path: changes
+schedule:
+  every: 5m
+  jitter_s: 0
+scan:
+  confirm_absence_s: 2
+operations:
+  listen: 127.0.0.1:{{port}}
+"""
+
+POLICY: Final = f"""\
+# Stricter than its preset where the story needs exact times: each difference is declared.
+extends: startup
+production_accounts: ["{ACCOUNTS[0]}", "{ACCOUNTS[1]}"]
+unknown_as: unknown
+clock_tolerance_s: 0
+settle_s: 0
+rules: {{R3: enforce, R4: enforce, R5: enforce}}
+deviations:
+  - {{rule: unknown_as, approved_by: ben, reason: "the story shows what is not known", until: 2099-12-31}}
+  - {{rule: clock_tolerance_s, approved_by: ben, reason: "one machine has one clock", until: 2099-12-31}}
+  - {{rule: R3, approved_by: ben, reason: "the story plays in real time", until: 2099-12-31}}
+  - {{rule: R4, approved_by: ben, reason: "as in the preset", until: 2099-12-31}}
+  - {{rule: R5, approved_by: ben, reason: "the story has two people", until: 2099-12-31}}
+"""
+
+PEOPLE: Final = """\
+people:
+  - {id: ana, roles: [engineer]}
+  - {id: ben, roles: [manager]}
+"""
+
+
+def write(folder: Path, port: int) -> Path:
+    """Makes the demo's folder anew and answers with the path of its configuration."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    (folder / "changes").mkdir(parents=True)
+    state = folder / ".driftwatch"
+    state.mkdir(mode=0o700)
+    key = state / "installation.key"
+    key.touch(mode=0o600)
+    key.write_bytes(KEY)
+    (folder / "policy.yaml").write_text(POLICY)
+    (folder / "people.yaml").write_text(PEOPLE)
+    config = folder / "driftwatch.yaml"
+    config.write_text(CONFIG.format(port=port))
+    return config

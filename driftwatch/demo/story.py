@@ -1,0 +1,175 @@
+"""The story that the demo plays: what people do to the accounts, step by step, and what driftwatch should make of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from driftwatch.demo.cloud import ACCOUNTS, REGIONS, Cloud
+from driftwatch.demo.seed import Client
+from driftwatch.demo.tickets import Ticket
+
+ACCOUNT, REGION = ACCOUNTS[0], REGIONS[0]
+
+
+class Stage(Protocol):
+    """What a step may use. `scan` runs a complete scan and returns when it has ended; `now` is the time."""
+
+    cloud: Cloud
+    changes: Path
+    client: Client
+
+    def scan(self) -> None: ...
+    def now(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step. `act` changes the world and scans as often as the step needs; `resource` is what to look at afterwards."""
+
+    title: str
+    told: str
+    act: Callable[[Stage], str]
+
+
+def steps() -> Sequence[Step]:
+    return (
+        Step(
+            title="An authorised change, inside its ticket",
+            told="Ana asks for a port in TCK-101, Ben approves it, Ana opens it inside the window.",
+            act=_authorised,
+        ),
+        Step(
+            title="A security group is opened to the world, without a ticket",
+            told="Somebody allows SSH from everywhere.",
+            act=_opened,
+        ),
+        Step(
+            title="A ticket covers one attribute, but two changed",
+            told="TCK-102 allows a longer timeout of a function. Its memory is changed as well.",
+            act=_two_attributes,
+        ),
+        Step(
+            title="An approval that was given after the change",
+            told="TCK-103 is still unapproved when the alarm is changed. Ben approves it when the finding is there.",
+            act=_late_approval,
+        ),
+        Step(
+            title="A bucket policy is changed, and changed back",
+            told="A statement for everybody appears; the next scan finds the old policy again.",
+            act=_there_and_back,
+        ),
+        Step(
+            title="A table is deleted, without a ticket",
+            told="One listing without it is no proof; the second one is.",
+            act=_deleted,
+        ),
+        Step(
+            title="A service starts to answer AccessDenied",
+            told="The queues cannot be read any more. That is a gap, not a mass deletion.",
+            act=_denied,
+        ),
+    )
+
+
+def _group(stage: Stage, name: str) -> tuple[str, str]:
+    ec2 = stage.client("ec2", REGION)
+    group = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [name]}])["SecurityGroups"][0]
+    return group["GroupId"], group.get("SecurityGroupArn") or f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/{group['GroupId']}"
+
+
+def _allow(stage: Stage, group: str, port: int, source: str) -> None:
+    rule: dict[str, Any] = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": source}]}
+    stage.client("ec2", REGION).authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
+
+
+def _authorised(stage: Stage) -> str:
+    group, arn = _group(stage, "payments")
+    at = stage.now()
+    Ticket(
+        id="TCK-101",
+        title="Open 9443 to the partner network",
+        resource_id=arn,
+        attribute_paths=("/IpPermissions",),
+        created_at=at,
+        approved_at=at,
+    ).write(stage.changes)
+    stage.scan()
+    _allow(stage, group, 9443, "10.20.0.0/16")
+    stage.scan()
+    return arn
+
+
+def _opened(stage: Stage) -> str:
+    group, arn = _group(stage, "web")
+    stage.scan()
+    _allow(stage, group, 22, "0.0.0.0/0")
+    stage.scan()
+    return arn
+
+
+def _two_attributes(stage: Stage) -> str:
+    function = stage.client("lambda", REGION)
+    arn = str(function.get_function_configuration(FunctionName="orders")["FunctionArn"])
+    at = stage.now()
+    Ticket(
+        id="TCK-102", title="A longer timeout for orders", resource_id=arn, attribute_paths=("/Timeout",), created_at=at, approved_at=at
+    ).write(stage.changes)
+    stage.scan()
+    function.update_function_configuration(FunctionName="orders", Timeout=60, MemorySize=1024)
+    stage.scan()
+    return arn
+
+
+def _late_approval(stage: Stage) -> str:
+    watch = stage.client("cloudwatch", REGION)
+    alarm = watch.describe_alarms(AlarmNames=["errors"])["MetricAlarms"][0]
+    arn = str(alarm["AlarmArn"])
+    ticket = {"id": "TCK-103", "title": "A calmer alarm", "resource_id": arn, "attribute_paths": ("/Threshold",), "created_at": stage.now()}
+    Ticket(**ticket).write(stage.changes)
+    stage.scan()
+    watch.put_metric_alarm(
+        **{
+            name: alarm[name]
+            for name in ("AlarmName", "Namespace", "MetricName", "Statistic", "Period", "EvaluationPeriods", "ComparisonOperator")
+        },
+        Threshold=50.0,
+    )
+    stage.scan()
+    Ticket(**ticket, approved_at=stage.now()).write(stage.changes)
+    stage.scan()
+    return arn
+
+
+def _there_and_back(stage: Stage) -> str:
+    bucket = f"acme-{ACCOUNT[:3]}-data"
+    s3 = stage.client("s3", REGIONS[1])
+    policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    everybody = {"Sid": "Everybody", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    document = json.loads(policy)
+    opened = {**document, "Statement": [*document["Statement"], everybody]}
+    stage.scan()
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(opened))
+    stage.scan()
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+    stage.scan()
+    return f"arn:aws:s3:::{bucket}"
+
+
+def _deleted(stage: Stage) -> str:
+    stage.scan()
+    stage.client("dynamodb", REGION).delete_table(TableName="carts")
+    stage.scan()
+    stage.scan()
+    return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/carts"
+
+
+def _denied(stage: Stage) -> str:
+    stage.scan()
+    stage.cloud.deny("sqs")
+    stage.scan()
+    return ""
