@@ -49,6 +49,10 @@ class RefusedError(DriftwatchError):
     """The act is understood but not allowed: the text names the rule and what would make it allowed."""
 
 
+class BusyError(RefusedError):
+    """Something is at work that may not be disturbed: trying again later helps."""
+
+
 class StoreError(DriftwatchError):
     """The store could not be read or written, or is not one that this driftwatch may use."""
 

@@ -25,6 +25,7 @@ from driftwatch.domain.authorization.policy import (
 from driftwatch.domain.baseline import BaselineApproval, BaselineState, BaselineVersion, IncludedDrift
 from driftwatch.domain.change import Approval, ApprovalDecision, ChangeRecord, ChangeState, SourceStatus, Target, Window
 from driftwatch.domain.drift import Difference, Drift, DriftKind, Interval, Op
+from driftwatch.domain.report import Measures, ScopeMeasure, SourceMeasure
 
 ACCOUNT = "111111111111"
 GROUP = "arn:aws:ec2:eu-west-1:111111111111:security-group/sg-0a1"
@@ -214,3 +215,32 @@ _ENTERPRISE = replace(
     baseline=BaselineRequirement(min_count=2, role_groups=(("manager", "change_manager"), ("security",))),
 )
 _PRESETS = {"startup": _STARTUP, "scaleup": _SCALEUP, "enterprise": _ENTERPRISE}
+
+
+def measures(accounts: int = 3) -> Measures:
+    """The state of an installation with every number filled: so many accounts of two regions each, one drift, one gap, one late cell."""
+    now = at("03-10 12:00")
+    ids = [f"{number:012d}" for number in range(1, accounts + 1)]
+    states = ("clean", "drifted", "unknown", "stale", "unbaselined", "not_enabled")
+    return Measures(
+        at=now,
+        cells={(account, state): number for account in ids for number, state in enumerate(states, start=1)},
+        gaps={"denied": 2, "throttled": 1},
+        findings={("open", "unauthorized", True): 2, ("awaiting_baseline", "authorized", True): 1, ("open", "indeterminate", False): 1},
+        first_seen=(at("03-10 11:30"), at("03-10 06:00"), at("03-01 00:00"), at("03-10 11:59")),
+        oldest_completion=at("03-10 09:00"),
+        last_scan_ended_at=at("03-10 11:55"),
+        last_complete_scan_ended_at=at("03-10 11:40"),
+        baselines={"production": at("03-01 12:00")},
+        sources={"tickets": SourceMeasure(last_success_at=at("03-10 11:55"), set_aside=1)},
+        store_bytes=40_960,
+        scopes={
+            (account, region): ScopeMeasure(
+                states={state: number for number, state in enumerate(states, start=1)},
+                past_freshness=1,
+                oldest_completion=at("03-10 09:00") if region == "eu-west-1" else None,
+            )
+            for account in ids
+            for region in ("eu-west-1", "global")
+        },
+    )

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.status import Status
 
 from driftwatch.cli.output import say
 from driftwatch.domain.authorization.explain import explain
+from driftwatch.domain.baseline import BaselineVersion
 from driftwatch.domain.codec import decode
 from driftwatch.domain.decision import Decision
 from driftwatch.domain.report import Event
 from driftwatch.operations import status
+from driftwatch.operations.installation import Installation
+
+if TYPE_CHECKING:
+    pass
 
 PAUSE_S = 1.5
 
@@ -69,11 +75,11 @@ def _silent(_event: Event) -> None:
     """The story tells what happens; the daemon's own reports would repeat it."""
 
 
-def _busy(what: str):
+def _busy(what: str) -> Status:
     return Console(stderr=True).status(what)
 
 
-def _tell_baseline(installation, version) -> None:
+def _tell_baseline(installation: Installation, version: BaselineVersion) -> None:
     view = status.overview(installation)
     resources = sum(item.count for item in view.cells)
     types = len({item.cell.type for item in view.cells if item.count})
@@ -84,7 +90,7 @@ def _tell_baseline(installation, version) -> None:
     )
 
 
-def _tell_step(stage, number: int, step, *, pause: bool) -> None:
+def _tell_step(stage: Stage, number: int, step: Step, *, pause: bool) -> None:
     from driftwatch.demo import play
 
     say("", f"{number}. {step.title}", f"   {step.told}")
@@ -100,11 +106,12 @@ def _tell_step(stage, number: int, step, *, pause: bool) -> None:
     finding = outcome.finding
     say(f"   -> {finding.verdict_current.value}, {finding.state.value}   ({finding.id})")
     last = play.case_of(stage, finding).decisions[-1]
-    for line in explain(decode(Decision, last)):
-        say(f"      {line}")
+    for line in explain(decode(Decision, last))[1:]:
+        if not any(mark in line for mark in (", pass:", ", n/a:")):
+            say(f"      {line}")
 
 
-def _tell_end(wired, stage, address: str, *, once: bool) -> None:
+def _tell_end(wired: Wired, stage: Stage, address: str, *, once: bool) -> None:
     view = status.overview(wired.installation)
     say("", f"{len(view.findings)} findings are live, the exit code of a scan is {stage.exit_code}.")
     if not once:

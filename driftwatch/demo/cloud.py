@@ -1,10 +1,12 @@
-"""The simulated AWS: moto's server in this process, with accounts, fixed ids, and services that can start to deny."""
+"""The simulated AWS: moto's server in a process of its own, with accounts, fixed ids, and services that can start to deny."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from driftwatch.demo.stand_in import Application, Environ, StandIn, StartResponse, signed_for
@@ -23,18 +25,17 @@ _DENIED = (
 
 
 class Cloud:
-    """A running simulated AWS on a free loopback port; `environment` is what any AWS program needs to reach it."""
+    """A simulated AWS in a process of its own, on a free loopback port; `environment` is what any AWS program needs to reach it."""
 
     def __init__(self) -> None:
-        server = _server(_Denying(StandIn(_application())))
-        self._denying: _Denying = server.app
-        self._server = server
-        self._thread = threading.Thread(target=server.serve_forever, name="simulated-aws", daemon=True)
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "driftwatch.demo.cloud"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=_quiet(os.environ),
+        )
+        self.url = self._said().strip()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -50,12 +51,40 @@ class Cloud:
 
     def deny(self, service: str) -> None:
         """From now on this service (its signing name) answers AccessDenied to everybody."""
-        self._denying.services.add(service)
+        if self._process.stdin is None:
+            raise DriftwatchError("the simulated account takes no orders")
+        self._process.stdin.write(f"{service}\n")
+        self._process.stdin.flush()
+        self._said()
 
     def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._process.terminate()
+        self._process.communicate(timeout=10)
+
+    def _said(self) -> str:
+        """The next line that the process says; raises DriftwatchError when it has died instead."""
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        if not line:
+            raise DriftwatchError("the simulated account did not start; the demo needs its extra: pip install 'driftwatch[demo]'")
+        return line
+
+
+def main() -> None:
+    """Serves the simulation, says its URL, and denies each service that standard input names; ends with its input."""
+    denying = _Denying(StandIn(_application()))
+    server = _server(denying)
+    threading.Thread(target=server.serve_forever, name="simulated-aws", daemon=True).start()
+    sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
+    sys.stdout.flush()
+    for line in sys.stdin:
+        denying.services.add(line.strip())
+        sys.stdout.write("denied\n")
+        sys.stdout.flush()
+
+
+def _quiet(environment: Mapping[str, str]) -> dict[str, str]:
+    """The process's environment: no stock images, which would make more than a thousand snapshots."""
+    return {**environment, "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
 
 
 class _Denying:
@@ -75,11 +104,10 @@ class _Denying:
 
 def _application() -> Application:
     """Moto's application, empty and with its generator of ids reset."""
-    os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     try:
         from moto.moto_api._internal import mock_random
         from moto.moto_api._internal.models import moto_api_backend
-        from moto.server import DomainDispatcherApplication, create_backend_app
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     except ImportError as error:
         raise DriftwatchError("the demo needs moto: install driftwatch with its extra, `pip install 'driftwatch[demo]'`") from error
     moto_api_backend.reset()
@@ -98,4 +126,8 @@ def _server(application: _Denying) -> Any:
             """Requests are not logged."""
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    return make_server("127.0.0.1", 0, application, threaded=True, request_handler=Silent)  # type: ignore[arg-type]
+    return make_server("127.0.0.1", 0, application, threaded=True, request_handler=Silent)
+
+
+if __name__ == "__main__":
+    main()

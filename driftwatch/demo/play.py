@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from driftwatch import wiring
 from driftwatch.daemon import Daemon
@@ -20,7 +21,7 @@ from driftwatch.domain.baseline import BaselineVersion
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.request import RequestState
 from driftwatch.errors import DriftwatchError
-from driftwatch.operations import approvals, baselines, findings, requests
+from driftwatch.operations import approvals, baselines, findings, requests, status
 from driftwatch.operations.scan import ScanOrder, scan
 from driftwatch.telemetry.metrics import Metrics
 from driftwatch.wiring import Wired
@@ -51,7 +52,8 @@ def first_baseline(wired: Wired) -> BaselineVersion:
     installation = wired.installation
     done = scan(installation, ScanOrder(trigger="demo"), holder=wiring.holder())
     if done.scan.gaps:
-        raise DriftwatchError(f"the simulated account has {done.scan.gaps} gaps")
+        gaps = "\n".join(f"  {gap.cell}: {gap.reason.value} {gap.operation} {gap.detail}" for gap in status.overview(installation).gaps)
+        raise DriftwatchError(f"the simulated account could not be read in full:\n{gaps}")
     version = baselines.capture(installation, setting.BASELINE, setting.AUTHOR, note="the simulated account as it was made")
     baselines.propose(installation, version.id, setting.AUTHOR)
     return approvals.approve(installation, version.id, setting.APPROVER, seen_hash=version.content_hash).version
@@ -63,10 +65,13 @@ class Stage:
 
     cloud: Cloud
     changes: Path
-    client: Client
+    maker: Client
     wired: Wired
     exit_code: int = 3
     scans: int = field(default=0)
+
+    def client(self, service: str, region: str) -> Any:
+        return self.maker(service, region)
 
     def scan(self) -> None:
         installation = self.wired.installation
@@ -101,7 +106,7 @@ def case_of(stage: Stage, finding: Finding) -> findings.Case:
 
 
 def stage_of(cloud: Cloud, made: dict[str, Client], wired: Wired) -> Stage:
-    return Stage(cloud=cloud, changes=wired.path.parent / "changes", client=made[ACCOUNTS[0]], wired=wired)
+    return Stage(cloud=cloud, changes=wired.path.parent / "changes", maker=made[ACCOUNTS[0]], wired=wired)
 
 
 def daemon_of(wired: Wired, metrics: Metrics, report: Callable[..., None]) -> Daemon:

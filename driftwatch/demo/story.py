@@ -1,16 +1,19 @@
-"""The story that the demo plays: what people do to the accounts, step by step, and what driftwatch should make of it."""
+"""The story that the demo plays: what people do to the accounts, step by step.
+
+Every step begins after a complete scan (its own where a ticket has to be there before, else the last one of the step before), so that
+the time of each change is known to lie between two scans.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from driftwatch.demo.cloud import ACCOUNTS, REGIONS, Cloud
-from driftwatch.demo.seed import Client
 from driftwatch.demo.tickets import Ticket
 
 ACCOUNT, REGION = ACCOUNTS[0], REGIONS[0]
@@ -19,9 +22,12 @@ ACCOUNT, REGION = ACCOUNTS[0], REGIONS[0]
 class Stage(Protocol):
     """What a step may use. `scan` runs a complete scan and returns when it has ended; `now` is the time."""
 
-    cloud: Cloud
-    changes: Path
-    client: Client
+    @property
+    def cloud(self) -> Cloud: ...
+    @property
+    def changes(self) -> Path: ...
+    def client(self, service: str, region: str) -> Any:
+        """An AWS client of the people in the story."""
 
     def scan(self) -> None: ...
     def now(self) -> datetime: ...
@@ -87,17 +93,16 @@ def _allow(stage: Stage, group: str, port: int, source: str) -> None:
     stage.client("ec2", REGION).authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
 
 
+def _approved(stage: Stage, id_: str, title: str, resource: str, path: str) -> None:
+    """A ticket that Ana asked for and Ben approved just now."""
+    at = stage.now()
+    ticket = Ticket(id=id_, title=title, resource_id=resource, attribute_paths=(path,), created_at=at, approved_at=at)
+    ticket.write(stage.changes)
+
+
 def _authorised(stage: Stage) -> str:
     group, arn = _group(stage, "payments")
-    at = stage.now()
-    Ticket(
-        id="TCK-101",
-        title="Open 9443 to the partner network",
-        resource_id=arn,
-        attribute_paths=("/IpPermissions",),
-        created_at=at,
-        approved_at=at,
-    ).write(stage.changes)
+    _approved(stage, "TCK-101", "Open 9443 to the partner network", arn, "/IpPermissions")
     stage.scan()
     _allow(stage, group, 9443, "10.20.0.0/16")
     stage.scan()
@@ -106,7 +111,6 @@ def _authorised(stage: Stage) -> str:
 
 def _opened(stage: Stage) -> str:
     group, arn = _group(stage, "web")
-    stage.scan()
     _allow(stage, group, 22, "0.0.0.0/0")
     stage.scan()
     return arn
@@ -115,10 +119,7 @@ def _opened(stage: Stage) -> str:
 def _two_attributes(stage: Stage) -> str:
     function = stage.client("lambda", REGION)
     arn = str(function.get_function_configuration(FunctionName="orders")["FunctionArn"])
-    at = stage.now()
-    Ticket(
-        id="TCK-102", title="A longer timeout for orders", resource_id=arn, attribute_paths=("/Timeout",), created_at=at, approved_at=at
-    ).write(stage.changes)
+    _approved(stage, "TCK-102", "A longer timeout for orders", arn, "/Timeout")
     stage.scan()
     function.update_function_configuration(FunctionName="orders", Timeout=60, MemorySize=1024)
     stage.scan()
@@ -129,8 +130,8 @@ def _late_approval(stage: Stage) -> str:
     watch = stage.client("cloudwatch", REGION)
     alarm = watch.describe_alarms(AlarmNames=["errors"])["MetricAlarms"][0]
     arn = str(alarm["AlarmArn"])
-    ticket = {"id": "TCK-103", "title": "A calmer alarm", "resource_id": arn, "attribute_paths": ("/Threshold",), "created_at": stage.now()}
-    Ticket(**ticket).write(stage.changes)
+    ticket = Ticket(id="TCK-103", title="A calmer alarm", resource_id=arn, attribute_paths=("/Threshold",), created_at=stage.now())
+    ticket.write(stage.changes)
     stage.scan()
     watch.put_metric_alarm(
         **{
@@ -140,7 +141,7 @@ def _late_approval(stage: Stage) -> str:
         Threshold=50.0,
     )
     stage.scan()
-    Ticket(**ticket, approved_at=stage.now()).write(stage.changes)
+    replace(ticket, approved_at=stage.now()).write(stage.changes)
     stage.scan()
     return arn
 
@@ -152,7 +153,6 @@ def _there_and_back(stage: Stage) -> str:
     everybody = {"Sid": "Everybody", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
     document = json.loads(policy)
     opened = {**document, "Statement": [*document["Statement"], everybody]}
-    stage.scan()
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(opened))
     stage.scan()
     s3.put_bucket_policy(Bucket=bucket, Policy=policy)
@@ -161,7 +161,6 @@ def _there_and_back(stage: Stage) -> str:
 
 
 def _deleted(stage: Stage) -> str:
-    stage.scan()
     stage.client("dynamodb", REGION).delete_table(TableName="carts")
     stage.scan()
     stage.scan()
@@ -169,7 +168,6 @@ def _deleted(stage: Stage) -> str:
 
 
 def _denied(stage: Stage) -> str:
-    stage.scan()
     stage.cloud.deny("sqs")
     stage.scan()
     return ""

@@ -80,11 +80,23 @@ class SourceMeasure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeMeasure:
+    """One account x region for metrics: its cells by state, how many were not read completely for too long, and the oldest reading.
+
+    `oldest_completion` is None while a cell of it was never read completely.
+    """
+
+    states: Mapping[str, int]
+    past_freshness: int
+    oldest_completion: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measures:
     """The state of an installation in numbers, for metrics: counts only, never ids.
 
     `cells` by (account, state); `gaps` by reason; `findings` by (state, verdict, settled); `first_seen` of live findings;
-    `baselines` the activation age source: name -> when its active version was made.
+    `baselines` the activation age source: name -> when its active version was made; `scopes` by (account, region).
     """
 
     at: datetime
@@ -98,3 +110,4 @@ class Measures:
     baselines: Mapping[str, datetime]
     sources: Mapping[str, SourceMeasure]
     store_bytes: int
+    scopes: Mapping[tuple[str, str], ScopeMeasure] = field(default_factory=dict)

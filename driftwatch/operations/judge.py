@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from driftwatch.domain.authorization import lifecycle
@@ -16,8 +16,11 @@ from driftwatch.domain.diff import diff
 from driftwatch.domain.drift import Drift, DriftKind, Interval
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.normalize import Normalisation
-from driftwatch.domain.report import FindingChanged, Report
+from driftwatch.domain.report import CellJudged, FindingChanged, Report
+from driftwatch.domain.request import Lease
 from driftwatch.domain.resource import Cell, Json, resource_id
+from driftwatch.domain.scan import CellStatus
+from driftwatch.domain.snapshot import CellRead, CellState, GapReason
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.policies import PolicyVersions
 from driftwatch.ports import UnitOfWork
@@ -25,12 +28,27 @@ from driftwatch.ports import UnitOfWork
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What every decision of one scan rests on, read once at its start."""
+    """What every decision of one scan rests on, read once, after everything else was read."""
 
     index: CandidateIndex
     sources: Sequence[SourceStatus]
     policy: Policy
     versions: PolicyVersions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A cell that was read and is to be judged: the status that its reading gave it, and the rules its pointers are made with.
+
+    `coming` is the shape that it is to be carried over to; `first` tells its first complete reading ever.
+    """
+
+    baseline: str
+    status: CellStatus
+    rules: Normalisation
+    coming: str | None
+    first: bool
+    read: CellRead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +60,7 @@ class Judged:
 
 
 class Judge:
-    """Judges the cells of one scan. Each method works in the caller's transaction: finding, decision and ledger entry are one unit."""
+    """Judges the cells of one scan, one after the other."""
 
     def __init__(self, installation: Installation, evidence: Evidence, scan_id: str, report: Report) -> None:
         self._installation = installation
@@ -50,6 +68,26 @@ class Judge:
         self._scan_id = scan_id
         self._report = report
         self._events: list[FindingChanged] = []
+        self.reshapable: list[Cell] = []
+        """Cells that equal their baseline and are to be carried over to a new shape."""
+
+    def judge(self, pending: Pending, lease: Lease) -> None:
+        """The one transaction of a cell: its findings, their decisions and ledger entries, and the state that follows."""
+        status, cell = pending.status, pending.status.cell
+        complete = status.state is CellState.CLEAN
+        with self._installation.store.write(lease) as uow:
+            now = self._installation.clock()
+            judged = self.cell(uow, cell, pending.baseline, pending.rules, closing=complete, first=pending.first, now=now)
+            state, reason = status.state, status.reason
+            if complete and judged.never_seen:
+                state, reason = CellState.UNKNOWN, GapReason.UNCONFIRMED_ABSENCE.value
+            elif complete and judged.live:
+                state = CellState.DRIFTED
+            uow.cells.set_state(cell, state, reason)
+        if state is CellState.CLEAN and pending.coming:
+            self.reshapable.append(cell)
+        self._tell()
+        self._report(judged_report(self._scan_id, replace(status, state=state, reason=reason), pending.read))
 
     def cell(
         self, uow: UnitOfWork, cell: Cell, baseline: str, rules: Normalisation, *, closing: bool, first: bool, now: datetime
@@ -91,15 +129,11 @@ class Judge:
         self._open(uow, drift, mismatch, cell, baseline, former, now)
         return 0
 
-    def tell(self) -> None:
-        """Reports what happened since the last call; called after the transaction has been committed."""
+    def _tell(self) -> None:
+        """Reports what happened, once the transaction is committed."""
         events, self._events = self._events, []
         for event in events:
             self._report(event)
-
-    def forget(self) -> None:
-        """Drops what would have been told: the transaction was rolled back."""
-        self._events = []
 
     def _drift(self, uow: UnitOfWork, cell: Cell, mismatch: Mismatch, rules: Normalisation, now: datetime) -> Drift:
         known = mismatch.current or mismatch.baseline
@@ -153,7 +187,7 @@ class Judge:
     def _decide_again(self, uow: UnitOfWork, finding: Finding, now: datetime) -> None:
         policy = self._evidence.versions.get(uow, finding.policy_version, self._evidence.policy)
         decision = self._decide(finding.drift, policy, now)
-        if decision.verdict is finding.verdict_current and decision.settled == finding.settled:
+        if _same_judgement(decision.to_json(), uow.findings.decisions(finding.id)[-1]):
             return
         after = lifecycle.redecided(finding, decision, now)
         uow.findings.save(after)
@@ -199,9 +233,38 @@ class Judge:
         uow.ledger.append(now, what, body)
 
 
+def _same_judgement(one: Json, other: Json) -> bool:
+    """Whether two decisions say the same, whenever they were made and however recently the sources were read."""
+    return all(one[name] == other[name] for name in one if name not in ("decided_at", "inputs_hash"))
+
+
 def fingerprints(mismatch: Mismatch) -> tuple[str | None, str | None]:
     """The baseline's and the present fingerprint of a resource; None where it is absent on that side."""
     return (
         mismatch.baseline.fingerprint if mismatch.baseline else None,
         mismatch.current.fingerprint if mismatch.current else None,
+    )
+
+
+def evidence(installation: Installation) -> Evidence:
+    """The records and the state of their sources as stored now, under the policy in force."""
+    with installation.store.read() as uow:
+        return Evidence(
+            index=CandidateIndex(list(uow.changes.records()), installation.policy),
+            sources=list(uow.changes.sources()),
+            policy=installation.policy,
+            versions=PolicyVersions(installation.policy),
+        )
+
+
+def judged_report(scan_id: str, status: CellStatus, read: CellRead) -> CellJudged:
+    return CellJudged(
+        scan_id=scan_id,
+        cell=status.cell,
+        state=status.state,
+        reason=status.reason,
+        resources=status.count,
+        calls=read.calls,
+        seconds=(read.ended_at - read.started_at).total_seconds(),
+        gaps=read.gaps,
     )

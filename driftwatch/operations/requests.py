@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from driftwatch.domain.request import Lease, Request, RequestState
 from driftwatch.domain.resource import Json
+from driftwatch.domain.scan import ScanStatus
 from driftwatch.errors import NotFoundError
 from driftwatch.operations.installation import Installation
 
@@ -15,6 +16,7 @@ DAEMON = "daemon"
 HEARTBEAT_S = 5.0
 STALE_S = 15.0
 EXPIRES = timedelta(hours=1)
+POLL_S = 0.3
 
 
 def heartbeat(installation: Installation, holder: str) -> Lease | None:
@@ -24,6 +26,7 @@ def heartbeat(installation: Installation, holder: str) -> Lease | None:
 
 
 def daemon_is_alive(installation: Installation) -> bool:
+    """Whether a daemon's heartbeat in this store is fresh."""
     with installation.store.read() as uow:
         lease = uow.leases.get(DAEMON)
     return (
@@ -43,6 +46,7 @@ def ask(installation: Installation, kind: str, cells: Sequence[str], person: str
 
 
 def get(installation: Installation, request_id: str) -> Request:
+    """The request as it stands; raises NotFoundError."""
     with installation.store.read() as uow:
         request = uow.requests.get(request_id)
     if request is None:
@@ -64,7 +68,17 @@ def wait(installation: Installation, request_id: str, sleep: Callable[[float], N
             silent_since = silent_since or installation.clock()
             if (installation.clock() - silent_since).total_seconds() > STALE_S:
                 return replace(request, state=RequestState.FAILED, error="the daemon stopped; the request stays for its next start")
-        sleep(0.3)
+        sleep(POLL_S)
+
+
+def progress(installation: Installation) -> tuple[int, int] | None:
+    """(cells read so far, cells known) of the scan that runs now, whichever process runs it; None when none runs."""
+    with installation.store.read() as uow:
+        latest = uow.scans.latest()
+        if not latest or latest[0].status is not ScanStatus.RUNNING:
+            return None
+        cells = [status.scan_id for status in uow.cells.all()]
+    return cells.count(latest[0].id), len(cells)
 
 
 def next_pending(installation: Installation) -> Request | None:
@@ -88,13 +102,27 @@ def next_pending(installation: Installation) -> Request | None:
 
 
 def done(installation: Installation, request: Request, *, exit_code: int, scan_id: str | None = None, result: Json = None) -> None:
-    _end(installation, replace(request, state=RequestState.DONE, exit_code=exit_code, scan_id=scan_id, result=result))
+    """Ends a request that was taken by `next_pending`."""
+    _end(installation, request, replace(request, state=RequestState.DONE, exit_code=exit_code, scan_id=scan_id, result=result))
 
 
 def failed(installation: Installation, request: Request, error: str) -> None:
-    _end(installation, replace(request, state=RequestState.FAILED, exit_code=1, error=error))
+    """Ends it with the reason, a sentence for who asked."""
+    _end(installation, request, replace(request, state=RequestState.FAILED, exit_code=1, error=error))
 
 
-def _end(installation: Installation, request: Request) -> None:
+def put_back(installation: Installation, request: Request) -> None:
+    """It waits again: its work was stopped, or could not begin yet."""
+    _save(installation, request, replace(request, state=RequestState.PENDING, started_at=None))
+
+
+def _end(installation: Installation, taken: Request, ended: Request) -> None:
+    _save(installation, taken, replace(ended, ended_at=installation.clock()))
+
+
+def _save(installation: Installation, taken: Request, changed: Request) -> None:
+    """Nothing is written when the request is no longer what was taken: it was freed as stuck, and perhaps taken again."""
     with installation.store.write() as uow:
-        uow.requests.save(replace(request, ended_at=installation.clock()))
+        now = uow.requests.get(taken.id)
+        if now is not None and now.state is RequestState.RUNNING and now.started_at == taken.started_at:
+            uow.requests.save(changed)

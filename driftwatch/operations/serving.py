@@ -10,11 +10,12 @@ from driftwatch.domain.baseline import Actor, Assurance, Method
 from driftwatch.domain.report import Report, ScanDone
 from driftwatch.domain.request import Request
 from driftwatch.domain.resource import Cell, Json
-from driftwatch.errors import DriftwatchError, RefusedError
+from driftwatch.domain.scan import ScanStatus
+from driftwatch.errors import BusyError, DriftwatchError, RefusedError
 from driftwatch.operations import exchange, requests
 from driftwatch.operations.cells import Release
 from driftwatch.operations.installation import Installation
-from driftwatch.operations.scan import ScanOrder, everything, scan
+from driftwatch.operations.scan import LEASE, ScanOrder, everything, scan
 
 
 def wanted(patterns: Sequence[str]) -> Callable[[Cell], bool]:
@@ -50,16 +51,55 @@ def serve(
     stopped: Callable[[], bool],
     report: Report,
     folders: Mapping[str, Path],
-) -> None:
-    """Does what the request asks and records how it ended; a failure is the request's result, not the caller's."""
+) -> Request:
+    """Does what the request asks and records how it ended; a failure is the request's result, not the caller's.
+
+    The request waits again when its work was stopped, or when another process holds the scan lease. Answers with it as it stands.
+    """
     try:
         if request.kind == "scan":
             done = _scan(installation, request, holder, stopped, report)
-            requests.done(installation, request, exit_code=done.exit_code, scan_id=done.scan.id)
-        else:
+            if done.scan.status is ScanStatus.ABORTED and stopped():
+                requests.put_back(installation, request)
+            else:
+                requests.done(installation, request, exit_code=done.exit_code, scan_id=done.scan.id)
+        elif request.kind == "refresh":
             requests.done(installation, request, exit_code=0, result=_refresh(installation, request, folders))
+        else:
+            requests.failed(installation, request, f"this driftwatch knows no request of kind {request.kind!r}")
+    except BusyError:
+        requests.put_back(installation, request)
     except DriftwatchError as error:
-        requests.failed(installation, request, str(error))
+        if stopped():
+            requests.put_back(installation, request)
+        else:
+            requests.failed(installation, request, str(error))
+    return requests.get(installation, request.id)
+
+
+def scan_runs(installation: Installation) -> bool:
+    """Whether a process holds the scan lease now."""
+    with installation.store.read() as uow:
+        lease = uow.leases.get(LEASE)
+    return lease is not None and lease.expires_at > installation.clock()
+
+
+def free_scan(installation: Installation, holder: str) -> None:
+    """Takes the scan lease from the scan that `holder` runs: whatever that scan still writes is refused from now on."""
+    with installation.store.write() as uow:
+        lease = uow.leases.get(LEASE)
+        if lease is not None and lease.holder.startswith(f"{holder}/"):
+            uow.leases.release(lease)
+
+
+def free_dead(installation: Installation, is_dead: Callable[[str], bool]) -> None:
+    """Releases the leases of holders that are certainly dead (`is_dead` of their name), so that nobody waits for them to run out."""
+    with installation.store.read() as uow:
+        dead = [lease for name in (requests.DAEMON, LEASE) if (lease := uow.leases.get(name)) and is_dead(lease.holder)]
+    if dead:
+        with installation.store.write() as uow:
+            for lease in dead:
+                uow.leases.release(lease)
 
 
 def _scan(installation: Installation, request: Request, holder: str, stopped: Callable[[], bool], report: Report) -> ScanDone:

@@ -85,6 +85,7 @@ def overview(installation: Installation) -> Overview:
 def measure(installation: Installation) -> Measures:
     """The state in numbers, as the metrics show it."""
     cells = statuses(installation)
+    size = int(installation.store.describe().get("size_bytes", "0"))
     completed = [status.complete_ended_at for status in cells if status.complete_ended_at and status.state is not CellState.NOT_ENABLED]
     with installation.store.read() as uow:
         scans = list(uow.scans.latest(SCANS_LOOKED_AT))
@@ -103,5 +104,5 @@ def measure(installation: Installation) -> Measures:
                 source.name: SourceMeasure(last_success_at=source.last_success_at, set_aside=len(source.set_aside))
                 for source in uow.changes.sources()
             },
-            store_bytes=int(installation.store.describe().get("size_bytes", "0")),
+            store_bytes=size,
         )

@@ -1,0 +1,6 @@
+"""The benchmarks: what driftwatch costs, as ratios against the least that the same work can cost, taken in one run."""
+
+from typing import Final
+
+BENCHMARKS: Final = ("calls", "cpu", "wall", "normalise", "diff", "memory", "size")
+"""In the order in which they run. Each is a module here with ``run(bench) -> Table``."""

@@ -9,7 +9,7 @@ import pytest
 from driftwatch.domain.authorization.decide import decide
 from driftwatch.domain.authorization.policy import Mode, WindowMode
 from driftwatch.domain.decision import RuleOutcome, RuleResult
-from tests.builders import approval, at, drift, event, interval, policy, record, source, window
+from tests.builders import approval, at, difference, drift, event, interval, policy, record, source, window
 
 PASS, FAIL, UNKNOWN, NOT_APPLICABLE = RuleOutcome.PASS, RuleOutcome.FAIL, RuleOutcome.UNKNOWN, RuleOutcome.NOT_APPLICABLE
 
@@ -103,8 +103,6 @@ class TestWithoutWindow:
 
 
 def test_a_path_may_be_dated_more_precisely_than_its_drift() -> None:
-    from tests.builders import difference
-
     precise = drift(difference(interval=interval("03-10 10:10", "03-10 10:20")), interval=interval("03-10 01:00", "03-10 23:00"))
     assert r3(drift_=precise, window_mode=WindowMode.CONTAIN).outcome is PASS
     assert r3(drift_=precise, rules={"R3": Mode.WARN}).outcome is PASS
