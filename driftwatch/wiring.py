@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import socket
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from driftwatch import plugins
 from driftwatch.baseline_files.files import FileBaselines
@@ -23,9 +24,12 @@ from driftwatch.documents.people import People
 from driftwatch.engines.threads import ThreadEngine
 from driftwatch.errors import InputError, Place, StoreError
 from driftwatch.operations.installation import Installation
-from driftwatch.ports import ChangeSource, Collector, Store
+from driftwatch.ports import ChangeSource, Store
 from driftwatch.signing.ssh import SshSigner
 from driftwatch.stores.store import open_store
+
+if TYPE_CHECKING:
+    from driftwatch.aws.collector import AwsCollector
 
 DEFAULT_CONFIG = Path("driftwatch.yaml")
 
@@ -40,6 +44,15 @@ class Wired:
     types: int
     baseline_folders: Mapping[str, Path]
     """The folders of the baselines whose source is files."""
+    traffic: Callable[[str], Mapping[str, int]] = lambda _what: {}
+    """The collector's calls, retries or throttles since it was made, by service."""
+    end_calls: Callable[[], None] = lambda: None
+    """Ends the collector for good: calls on their way are cut."""
+
+    def close(self) -> None:
+        """Ends the calls, and closes the store."""
+        self.end_calls()
+        self.installation.store.close()
 
     def token(self) -> str | None:
         """The bearer token of the operations listener; raises InputError for an empty or unreadable file."""
@@ -70,6 +83,7 @@ def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store |
     sources = [_source(item.kind, item.name, item.settings) for item in config.change_sources]
     key, key_id = installation_key(config.state_dir, config.installation_key)
     collector, types = _collector(config, key, key_id)
+    counters = collector.counters
     opened = store or _open(config, key_id)
     installation = Installation(
         store=opened,
@@ -90,7 +104,33 @@ def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store |
         new_id=new_id,
     )
     folders = {baseline.name: baseline.path for baseline in config.baselines if baseline.source == "files"}
-    return Wired(path=chosen, config=config, installation=installation, types=types, baseline_folders=folders)
+    return Wired(
+        path=chosen,
+        config=config,
+        installation=installation,
+        types=types,
+        baseline_folders=folders,
+        traffic=counters.by_service,
+        end_calls=collector.close,
+    )
+
+
+def reload(running: Wired, env: Mapping[str, str] | None = None) -> Wired:
+    """Reads everything anew over the open store; raises InputError for what is refused, or cannot change without a restart."""
+    made = load(running.path, env, store=running.installation.store)
+    before, after = running.config, made.config
+    fixed = {
+        "store.url": (before.store_url, after.store_url),
+        "installation_key": (running.installation.key_id, made.installation.key_id),
+        "operations.listen": (before.operations.listen, after.operations.listen),
+        "log": (before.log, after.log),
+    }
+    changed = [name for name, (was, now_) in fixed.items() if was != now_]
+    if changed:
+        made.end_calls()
+        raise InputError(f"another {' and '.join(changed)} than at the start", expected="a restart for that", place=Place(str(made.path)))
+    made.token()
+    return made
 
 
 def now() -> datetime:
@@ -103,8 +143,32 @@ def new_id(prefix: str) -> str:
 
 
 def holder() -> str:
-    """Who this thread of this process is, for leases."""
-    return f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"
+    """A name for this process in leases: host, process id space, process id, and random digits, so that no two are ever equal."""
+    return f"{socket.gethostname()}:{_process_space()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def is_dead(name: str) -> bool:
+    """Whether the holder of that name certainly runs no more: its process id is free in the id space that this process shares with it."""
+    parts = name.partition("/")[0].split(":")
+    if len(parts) != 4 or not parts[1] or parts[1] != _process_space() or not parts[2].isdigit():
+        return False
+    try:
+        os.kill(int(parts[2]), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _process_space() -> str:
+    """Which processes can see each other: the boot of the kernel and the process id namespace; empty where that cannot be told."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        space = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        return ""
+    return hashlib.sha256(f"{boot} {space}".encode()).hexdigest()[:12]
 
 
 def _open(config: Config, key_id: str) -> Store:
@@ -126,9 +190,10 @@ def _source(kind: str, name: str, settings: object) -> ChangeSource:
     return create(name, settings)
 
 
-def _collector(config: Config, key: bytes, key_id: str) -> tuple[Collector, int]:
+def _collector(config: Config, key: bytes, key_id: str) -> tuple[AwsCollector, int]:
     from driftwatch.aws import catalog as catalogs
     from driftwatch.aws.collector import AwsCollector
+    from driftwatch.aws.embedded_yaml import read_yaml
     from driftwatch.aws.sessions import Account
     from driftwatch.aws.traffic import Limits
 
@@ -153,7 +218,7 @@ def _collector(config: Config, key: bytes, key_id: str) -> tuple[Collector, int]
         max_pages=config.scan.page_cap,
         retry_budget=config.scan.retry_budget,
     )
-    return AwsCollector(catalog, accounts, key, key_id, limits=limits, types=types, clock=now), len(types)
+    return AwsCollector(catalog, accounts, key, key_id, limits=limits, types=types, clock=now, yaml=read_yaml), len(types)
 
 
 def _refuse_useless_globs(config: Config, known: Sequence[str]) -> None:

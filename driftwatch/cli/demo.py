@@ -22,6 +22,11 @@ from driftwatch.operations.installation import Installation
 if TYPE_CHECKING:
     pass
 
+if TYPE_CHECKING:
+    from driftwatch.demo.play import Stage
+    from driftwatch.demo.story import Step
+    from driftwatch.wiring import Wired
+
 PAUSE_S = 1.5
 
 

@@ -26,8 +26,12 @@ accounts:
     name: shop
     role_arn: {ROLE}
     regions: [{", ".join(REGIONS)}]
-# What the simulation cannot answer: a call under a host name of its own, and newer kinds of organisation policies.
-exclude_types: ["AWS::S3::AccountPublicAccessBlock", "AWS::Organizations::Policy"]
+# What lies in the simulated accounts; `driftwatch catalog list` names all that could be watched.
+types:
+  - "AWS::IAM::*"
+  - "AWS::EC2::*"
+  - "Driftwatch::*"
+{{types}}
 baselines:
   - name: {BASELINE}
 policy: policy.yaml
@@ -68,6 +72,14 @@ people:
 """
 
 
+TYPES: Final = (
+    *("S3::Bucket", "KMS::Key", "KMS::Alias", "Lambda::Function", "DynamoDB::Table", "RDS::DBInstance", "ECR::Repository"),
+    *("ECS::Cluster", "ECS::Service", "ECS::TaskDefinition", "EFS::FileSystem", "SecretsManager::Secret", "SSM::Parameter"),
+    *("SNS::Topic", "SNS::Subscription", "SQS::Queue", "Events::Rule", "Events::EventBus", "Logs::LogGroup", "CloudWatch::Alarm"),
+    *("CloudTrail::Trail", "ElasticLoadBalancingV2::*", "Route53::*"),
+)
+
+
 def write(folder: Path, port: int) -> Path:
     """Makes the demo's folder anew and answers with the path of its configuration."""
     if folder.exists():
@@ -81,5 +93,5 @@ def write(folder: Path, port: int) -> Path:
     (folder / "policy.yaml").write_text(POLICY)
     (folder / "people.yaml").write_text(PEOPLE)
     config = folder / "driftwatch.yaml"
-    config.write_text(CONFIG.format(port=port))
+    config.write_text(CONFIG.format(port=port, types="\n".join(f'  - "AWS::{name}"' for name in TYPES)))
     return config

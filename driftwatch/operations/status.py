@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from driftwatch.domain.decision import UNCOVERED
 from driftwatch.domain.finding import LIVE, Finding
-from driftwatch.domain.report import Measures, SourceMeasure
+from driftwatch.domain.report import Measures, ScopeMeasure, SourceMeasure
 from driftwatch.domain.scan import CellStatus, Scan, ScanStatus
 from driftwatch.domain.snapshot import CellState, Gap
 from driftwatch.operations.installation import Installation
@@ -16,6 +17,7 @@ from driftwatch.operations.installation import Installation
 COVERED_CODE, UNCOVERED_CODE, INCOMPLETE_CODE = 0, 2, 3
 SCANS_LOOKED_AT = 100
 """How far back the last complete scan is looked for."""
+NOT_CONFIGURED = "not_configured"
 FRESH_STATES = frozenset({CellState.CLEAN, CellState.DRIFTED, CellState.UNBASELINED})
 
 
@@ -28,23 +30,29 @@ class Overview:
     gaps: tuple[Gap, ...]
     last_scan: Scan | None
     exit_code: int
+    unread_accounts: tuple[str, ...]
+    """Configured, but no scan ever named a cell of them."""
     uncontrolled_accounts: tuple[str, ...]
+    """Configured, but the policy does not control them (`production_accounts`)."""
     store: dict[str, str]
 
 
 def statuses(installation: Installation) -> list[CellStatus]:
-    """Every cell with its state as of now: a complete reading that is too old is stale, whatever it said."""
+    """Every cell with its state as of now: what was found out too long ago is stale, whatever it said."""
     now = installation.clock()
     with installation.store.read() as uow:
         known = list(uow.cells.all())
-    return [
-        _aged(status, (now - at).total_seconds() if (at := status.complete_ended_at) else None, installation.freshness_s)
-        for status in known
-    ]
+    return [_aged(status, now, installation.freshness_s) for status in known]
 
 
-def _aged(status: CellStatus, age_s: float | None, freshness_s: float) -> CellStatus:
-    if status.state in FRESH_STATES and (age_s is None or age_s > freshness_s):
+def _aged(status: CellStatus, now: datetime, freshness_s: float) -> CellStatus:
+    if status.state in FRESH_STATES:
+        known_at = status.complete_ended_at
+    elif status.state is CellState.NOT_ENABLED and status.reason != NOT_CONFIGURED:
+        known_at = status.read_at
+    else:
+        return status
+    if known_at is None or (now - known_at).total_seconds() > freshness_s:
         return replace(status, state=CellState.STALE, reason="not_read_for_too_long")
     return status
 
@@ -66,6 +74,8 @@ def exit_code(installation: Installation, cells: Iterable[CellStatus]) -> int:
 def overview(installation: Installation) -> Overview:
     """The state of the installation, read from the store alone."""
     cells = sorted(statuses(installation), key=lambda status: status.cell)
+    known = {status.cell.account for status in cells}
+    unread = tuple(account for account in installation.accounts if account not in known)
     with installation.store.read() as uow:
         findings = tuple(uow.findings.all(tuple(LIVE)))
         latest = uow.scans.latest()
@@ -76,7 +86,8 @@ def overview(installation: Installation) -> Overview:
         findings=findings,
         gaps=gaps,
         last_scan=latest[0] if latest else None,
-        exit_code=exit_code(installation, cells),
+        exit_code=exit_code(installation, cells) or (INCOMPLETE_CODE if unread else COVERED_CODE),
+        unread_accounts=unread,
         uncontrolled_accounts=tuple(account for account in installation.accounts if production is not None and account not in production),
         store=dict(installation.store.describe()),
     )
@@ -86,23 +97,45 @@ def measure(installation: Installation) -> Measures:
     """The state in numbers, as the metrics show it."""
     cells = statuses(installation)
     size = int(installation.store.describe().get("size_bytes", "0"))
-    completed = [status.complete_ended_at for status in cells if status.complete_ended_at and status.state is not CellState.NOT_ENABLED]
     with installation.store.read() as uow:
         scans = list(uow.scans.latest(SCANS_LOOKED_AT))
         active = {pattern.name: version for pattern in installation.baselines if (version := uow.baselines.active(pattern.name))}
-        return Measures(
-            at=installation.clock(),
-            cells=Counter((status.cell.account, status.state.value) for status in cells),
-            gaps=Counter(status.reason or "unnamed" for status in cells if status.state is CellState.UNKNOWN),
-            findings=dict(uow.findings.counts()),
-            first_seen=tuple(finding.first_seen for finding in uow.findings.all(tuple(LIVE))),
-            oldest_completion=min(completed, default=None),
-            last_scan_ended_at=next((scan.ended_at for scan in scans if scan.ended_at), None),
-            last_complete_scan_ended_at=next((scan.ended_at for scan in scans if scan.status is ScanStatus.COMPLETE), None),
-            baselines={name: version.created_at for name, version in active.items()},
-            sources={
-                source.name: SourceMeasure(last_success_at=source.last_success_at, set_aside=len(source.set_aside))
-                for source in uow.changes.sources()
-            },
-            store_bytes=size,
-        )
+        counts = dict(uow.findings.counts())
+        first_seen = tuple(finding.first_seen for finding in uow.findings.all(tuple(LIVE)))
+        sources = list(uow.changes.sources())
+    scopes = _scopes(cells, installation)
+    completions = [scope.oldest_completion for scope in scopes.values()]
+    return Measures(
+        at=installation.clock(),
+        cells=Counter((status.cell.account, status.state.value) for status in cells),
+        gaps=Counter(status.reason or "unnamed" for status in cells if status.state is CellState.UNKNOWN),
+        findings=counts,
+        first_seen=first_seen,
+        oldest_completion=None if None in completions else min((item for item in completions if item), default=None),
+        last_scan_ended_at=next((scan.ended_at for scan in scans if scan.ended_at), None),
+        last_complete_scan_ended_at=_last_whole(scans, sum(1 for status in cells if status.reason != NOT_CONFIGURED)),
+        baselines={name: version.created_at for name, version in active.items()},
+        sources={source.name: SourceMeasure(last_success_at=source.last_success_at, set_aside=len(source.set_aside)) for source in sources},
+        store_bytes=size,
+        scopes=scopes,
+    )
+
+
+def _last_whole(scans: Iterable[Scan], cells: int) -> datetime | None:
+    """When the last complete scan of every cell ended: one of fewer cells says nothing of the others."""
+    return next((scan.ended_at for scan in scans if scan.status is ScanStatus.COMPLETE and scan.cells >= cells), None)
+
+
+def _scopes(cells: Iterable[CellStatus], installation: Installation) -> dict[tuple[str, str], ScopeMeasure]:
+    grouped: dict[tuple[str, str], list[CellStatus]] = {}
+    for status in cells:
+        grouped.setdefault((status.cell.account, status.cell.region), []).append(status)
+    now = installation.clock()
+    return {scope: _scope(members, now, installation.freshness_s) for scope, members in grouped.items()}
+
+
+def _scope(cells: list[CellStatus], now: datetime, freshness_s: float) -> ScopeMeasure:
+    ended = [status.complete_ended_at for status in cells if status.state is not CellState.NOT_ENABLED]
+    late = sum(1 for at in ended if at is None or (now - at).total_seconds() > freshness_s)
+    oldest = now if not ended else None if None in ended else min(at for at in ended if at)
+    return ScopeMeasure(states=Counter(status.state.value for status in cells), past_freshness=late, oldest_completion=oldest)

@@ -37,8 +37,8 @@ def test_a_covered_change_is_told_rule_by_rule() -> None:
 
 def test_without_a_record_it_says_that_none_covered_and_what_would_have() -> None:
     missing = (
-        f"No change record covers /IngressRules/sgr-01/CidrIpv4 of {GROUP}, changed between 10:00 and 11:00 UTC on 2026-03-10: none names the "
-        "resource; a record that names it, approved before the change, would have covered it."
+        f"No change record covers /IngressRules/sgr-01/CidrIpv4 of {GROUP}, changed between 10:00 and 11:00 UTC on 2026-03-10: none "
+        "names the resource; a record that names it, approved before the change, would have covered it."
     )
     assert lines() == [
         "Unauthorised: no change record allowed this.",
