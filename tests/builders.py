@@ -22,7 +22,7 @@ from driftwatch.domain.authorization.policy import (
     UnknownAs,
     WindowMode,
 )
-from driftwatch.domain.baseline import BaselineApproval, BaselineState, BaselineVersion, IncludedDrift
+from driftwatch.domain.baseline import Assurance, BaselineApproval, BaselineState, BaselineVersion, IncludedDrift
 from driftwatch.domain.change import Approval, ApprovalDecision, ChangeRecord, ChangeState, SourceStatus, Target, Window
 from driftwatch.domain.drift import Difference, Drift, DriftKind, Interval, Op
 from driftwatch.domain.report import Measures, ScopeMeasure, SourceMeasure
@@ -162,7 +162,7 @@ def included(drift_id: str = "D-9", verdict: str = "authorized", actors: tuple[s
 def baseline_approval(
     who: str = "mia", time: str = "03-10 12:00", decision: ApprovalDecision = ApprovalDecision.APPROVED, content_hash: str = "new"
 ) -> BaselineApproval:
-    return BaselineApproval(who=who, at=at(time), decision=decision, content_hash=content_hash)
+    return BaselineApproval(who=who, at=at(time), decision=decision, content_hash=content_hash, assurance=Assurance.SIGNED)
 
 
 _ALL = ("R1", "R2", "R3", "R4", "R5", "R9", "R11", "R13")
@@ -184,6 +184,7 @@ _STARTUP = Policy(
     require_attribute_paths_for=(),
     settle_s=1200,
     snapshot_interval_max_h=24,
+    min_assurance=Assurance.LOCAL,
     approvals=ApprovalRequirement(),
     baseline=BaselineRequirement(auto_promote=AutoPromote.AUTHORIZED_ONLY),
 )
@@ -197,6 +198,7 @@ _SCALEUP = replace(
     allow_account_wide=False,
     delete_requires_explicit=True,
     snapshot_interval_max_h=4,
+    min_assurance=Assurance.SIGNED,
     approvals=ApprovalRequirement(role_groups=(MANAGERS,)),
     baseline=BaselineRequirement(auto_promote=AutoPromote.AUTHORIZED_ONLY, role_groups=(("manager", "change_manager", "security"),)),
 )
@@ -211,6 +213,7 @@ _ENTERPRISE = replace(
     evaluate_all_writers=True,
     require_attribute_paths_for=("AWS::IAM::*", "AWS::KMS::Key"),
     snapshot_interval_max_h=1,
+    min_assurance=Assurance.SIGNED,
     approvals=ApprovalRequirement(role_groups=(MANAGERS,), high_risk_role_groups=(("cab",),)),
     baseline=BaselineRequirement(min_count=2, role_groups=(("manager", "change_manager"), ("security",))),
 )

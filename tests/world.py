@@ -30,7 +30,7 @@ START = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 GROUPS = Cell(scope=Scope(account=ACCOUNT, region="eu-west-1"), type="AWS::EC2::SecurityGroup")
 BUCKETS = Cell(scope=Scope(account=ACCOUNT, region="eu-west-1"), type="AWS::S3::Bucket")
 ANA = Actor(person="ana", method=Method.OS_USER, assurance=Assurance.LOCAL)
-BEN = Actor(person="ben", method=Method.OS_USER, assurance=Assurance.LOCAL)
+BEN = Actor(person="ben", method=Method.SSH, assurance=Assurance.SIGNED)
 PEOPLE = People(
     persons=(
         Person(id="ana", os_users=("ana",), roles=("engineer",)),

@@ -112,7 +112,3 @@ def _show(line: Json) -> None:
             f"  {reader['type']} ({role}): {len(reader['documents'])} documents {ids}",
             *([f"    {reader['error']}"] if "error" in reader else []),
         )
-
-
-if __name__ == "__main__":
-    app()

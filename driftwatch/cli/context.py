@@ -42,7 +42,7 @@ def wired(config: Path | None) -> Iterator[Wired]:
     try:
         yield made
     finally:
-        made.installation.store.close()
+        made.close()
 
 
 def actor(made: Wired, asking: Asking, act: Act) -> Actor:

@@ -31,7 +31,7 @@ def list_(
     with wired(config) as made:
         states = tuple(FindingState) if every else tuple(state or LIVE)
         found = findings.listed(made.installation, states)
-        documents = [describe.finding_document(findings.case(made.installation, item.id)) for item in found]
+        documents = describe.finding_documents(made.installation, found)
     if json:
         emit_json(documents)
         return

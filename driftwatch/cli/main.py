@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from driftwatch import __version__
-from driftwatch.cli import baseline, catalog, changes, config, demo, findings, init, scan, serve
+from driftwatch.cli import baseline, catalog, changes, config, demo, findings, init, scan, serve, status
 from driftwatch.cli.output import ErrorsAsSentences
 
 app = typer.Typer(
@@ -16,7 +16,10 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     help="driftwatch watches cloud configuration, compares it with an approved baseline, and flags every change that no authorised "
-    "change record covers. Start with `driftwatch demo`, or with `driftwatch init` on a real account.",
+    "change record covers. It only reads.",
+    epilog="See it work: `driftwatch demo`. On a real account: `driftwatch init`, `driftwatch scan`, `driftwatch baseline capture "
+    "production --propose`, then somebody else's `driftwatch baseline approve production`, then `driftwatch serve`. Exit codes of scan "
+    "and status: 0 all covered, 2 uncovered findings, 3 not everything could be read, 1 driftwatch failed.",
 )
 
 
@@ -31,13 +34,15 @@ def _main(version: Annotated[bool, typer.Option("--version", callback=_version, 
     """What holds for every command."""
 
 
-app.command()(demo.demo)
-app.command()(init.init)
-app.command()(serve.serve)
-app.command()(scan.scan)
-app.command(name="status")(scan.show_status)
-app.add_typer(baseline.app, name="baseline")
-app.add_typer(findings.app, name="findings")
-app.add_typer(changes.app, name="changes")
-app.add_typer(catalog.app, name="catalog")
-app.add_typer(config.app, name="config")
+BEGIN, WATCH, APPROVE, LOOK_UP = "Begin", "Watch", "Approve", "Look up"
+
+app.command(rich_help_panel=BEGIN)(demo.demo)
+app.command(rich_help_panel=BEGIN)(init.init)
+app.add_typer(config.app, name="config", rich_help_panel=BEGIN)
+app.command(rich_help_panel=WATCH)(scan.scan)
+app.command(name="status", rich_help_panel=WATCH)(status.status)
+app.command(rich_help_panel=WATCH)(serve.serve)
+app.add_typer(findings.app, name="findings", rich_help_panel=WATCH)
+app.add_typer(baseline.app, name="baseline", rich_help_panel=APPROVE)
+app.add_typer(changes.app, name="changes", rich_help_panel=APPROVE)
+app.add_typer(catalog.app, name="catalog", rich_help_panel=LOOK_UP)

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from driftwatch.domain.authorization.policy import AutoPromote, Mode, Policy, RoleGroups, UnknownAs, WindowMode
+from driftwatch.domain.baseline import Assurance
 
 NEVER_SOFTENED: Final = frozenset({"R1", "R13"})
 """Rules that no deviation may bring below the preset (authorisation specification, section 6)."""
@@ -28,6 +29,7 @@ _LOOSER: Final[Mapping[str, Callable[[Policy, Policy], bool]]] = {
         not all(any(fnmatchcase(kept, wider) for wider in new.require_attribute_paths_for) for kept in old.require_attribute_paths_for)
     ),
     "snapshot_interval_max_h": lambda old, new: new.snapshot_interval_max_h > old.snapshot_interval_max_h,
+    "min_assurance": lambda old, new: old.min_assurance is Assurance.SIGNED and new.min_assurance is not Assurance.SIGNED,
     "approvals.min_count": lambda old, new: new.approvals.min_count < old.approvals.min_count,
     "approvals.role_groups": lambda old, new: _weaker(old.approvals.role_groups, new.approvals.role_groups),
     "approvals.high_risk_role_groups": lambda old, new: _weaker(

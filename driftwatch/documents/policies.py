@@ -26,6 +26,7 @@ from driftwatch.domain.authorization.policy import (
     UnknownAs,
     WindowMode,
 )
+from driftwatch.domain.baseline import Assurance
 from driftwatch.domain.canonical import canonical_json, sha256_hex
 from driftwatch.domain.resource import Json
 from driftwatch.errors import InputError, Place
@@ -106,6 +107,7 @@ def effective(node: Node, problems: Problems) -> Policy:
         require_attribute_paths_for=fields.many("require_attribute_paths_for", values.pattern),
         settle_s=fields.required("settle_s", _SECONDS),
         snapshot_interval_max_h=fields.required("snapshot_interval_max_h", _HOURS),
+        min_assurance=fields.required("min_assurance", values.choice(Assurance)),
         approvals=fields.required("approvals", _approvals),
         baseline=fields.required("baseline", _baseline),
         context=context.read_context(fields),
@@ -132,6 +134,7 @@ def policy_document(policy: Policy) -> Json:
         "require_attribute_paths_for": list(policy.require_attribute_paths_for),
         "settle_s": policy.settle_s,
         "snapshot_interval_max_h": policy.snapshot_interval_max_h,
+        "min_assurance": policy.min_assurance.value,
         "approvals": {
             "min_count": policy.approvals.min_count,
             "role_groups": [list(group) for group in policy.approvals.role_groups],

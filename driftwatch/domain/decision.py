@@ -120,26 +120,6 @@ class Decision:
             "decided_at": self.decided_at.isoformat().replace("+00:00", "Z"),
         }
 
-    @classmethod
-    def from_json(cls, data: Json) -> Decision:
-        """The decision that `to_json` wrote."""
-        return cls(
-            drift_id=data["drift_id"],
-            verdict=Verdict(data["verdict"]),
-            paths=tuple(_path_from(path) for path in data["paths"]),
-            violations=_results_from(data["violations"]),
-            unknowns=_results_from(data["unknowns"]),
-            warnings=_results_from(data["warnings"]),
-            record=data["record"],
-            also_matched=tuple(data["also_matched"]),
-            suppressed_paths=tuple(data["suppressed_paths"]),
-            set_aside={kind: tuple(ids) for kind, ids in data["set_aside"].items()},
-            settled=data["settled"],
-            policy_version=data["policy_version"],
-            inputs_hash=data["inputs_hash"],
-            decided_at=datetime.fromisoformat(data["decided_at"]),
-        )
-
 
 def _path_json(path: PathDecision) -> Json:
     return {
@@ -163,20 +143,3 @@ def _result_json(result: RuleResult) -> Json:
         "detail": result.detail,
         "explanation": result.explanation,
     }
-
-
-def _path_from(data: Json) -> PathDecision:
-    return PathDecision(
-        path=data["path"],
-        verdict=Verdict(data["verdict"]),
-        record=data["record"],
-        considered=tuple(
-            Considered(record=item["record"], verdict=Verdict(item["verdict"]), results=_results_from(item["results"]))
-            for item in data["considered"]
-        ),
-        results=_results_from(data["results"]),
-    )
-
-
-def _results_from(data: Json) -> tuple[RuleResult, ...]:
-    return tuple(RuleResult(**{**item, "outcome": RuleOutcome(item["outcome"])}) for item in data)

@@ -13,8 +13,8 @@ _ACCOUNT_DIGITS = 12
 def canonical_policy(policy: dict[str, Any]) -> dict[str, Any]:
     """The policy with a list of statements, every list of text as a list without repeats, and principals in full.
 
-    Actions keep their spelling, by which tickets and pointers name them. `Principal: "*"` is `{"AWS": ["*"]}`, an account id its root's ARN, a
-    condition value text. Order is left to the normaliser. What is not as the grammar has it stays as it is.
+    Actions keep their spelling: tickets and pointers name them by it. `Principal: "*"` is `{"AWS": ["*"]}`, an account id its root's
+    ARN, a condition value text. Order is left to the normaliser. What is not as the grammar has it stays as it is.
     """
     if "Statement" not in policy:
         return policy

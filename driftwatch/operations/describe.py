@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from driftwatch.domain.baseline import BaselineVersion
 from driftwatch.domain.canonical import utc_text
 from driftwatch.domain.drift import Difference, Interval
-from driftwatch.domain.finding import LIVE
+from driftwatch.domain.finding import LIVE, Finding
 from driftwatch.domain.resource import Json
 from driftwatch.domain.scan import CellStatus, Scan
 from driftwatch.operations import findings
@@ -15,19 +16,21 @@ from driftwatch.operations.findings import Case
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.status import exit_code
 
+PORTION: Final = 200
+
 
 def scan_document(installation: Installation, scan: Scan, cells: Iterable[CellStatus]) -> Json:
     """``{scan_id, cells, findings, summary}`` of one scan: the cells it was asked for, and every live finding in them."""
     shown = sorted(cells, key=lambda status: status.cell)
     names = {status.cell for status in shown}
-    cases = [findings.case(installation, item.id) for item in findings.listed(installation, tuple(LIVE)) if item.cell in names]
+    found = [item for item in findings.listed(installation, tuple(LIVE)) if item.cell in names]
     states: dict[str, int] = {}
     for status in shown:
         states[status.state.value] = states.get(status.state.value, 0) + 1
     return {
         "scan_id": scan.id,
         "cells": [cell_document(status) for status in shown],
-        "findings": [finding_document(case) for case in cases],
+        "findings": finding_documents(installation, found),
         "summary": {
             "status": scan.status.value,
             "started_at": utc_text(scan.started_at),
@@ -36,7 +39,7 @@ def scan_document(installation: Installation, scan: Scan, cells: Iterable[CellSt
             "calls": scan.calls,
             "gaps": scan.gaps,
             "cells": states,
-            "findings": len(cases),
+            "findings": len(found),
             "exit_code": exit_code(installation, shown),
         },
     }
@@ -50,8 +53,21 @@ def cell_document(status: CellStatus) -> Json:
         "state": status.state.value,
         "reason": status.reason,
         "resources": status.count,
+        "held": status.held is not None,
         "last_complete": utc_text(status.complete_ended_at) if status.complete_ended_at else None,
     }
+
+
+def finding_documents(installation: Installation, found: Sequence[Finding]) -> list[Json]:
+    """Many findings, each with its last decision, in the order given; read in portions, so that no read of the store lasts."""
+    documents: list[Json] = []
+    for start in range(0, len(found), PORTION):
+        portion = found[start : start + PORTION]
+        with installation.store.read() as uow:
+            decisions = [uow.findings.decisions(finding.id) for finding in portion]
+        cases = (Case(finding=finding, decisions=tuple(made[-1:])) for finding, made in zip(portion, decisions, strict=True))
+        documents.extend(finding_document(case) for case in cases)
+    return documents
 
 
 def finding_document(case: Case) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -84,12 +85,20 @@ def scan_runs(installation: Installation) -> bool:
     return lease is not None and lease.expires_at > installation.clock()
 
 
-def free_scan(installation: Installation, holder: str) -> None:
-    """Takes the scan lease from the scan that `holder` runs: whatever that scan still writes is refused from now on."""
+def free_scan(installation: Installation, holder: str, why: str) -> None:
+    """Takes the scan lease from the scan that `holder` runs, and marks that aborted: whatever it still writes is refused from now on."""
     with installation.store.write() as uow:
         lease = uow.leases.get(LEASE)
-        if lease is not None and lease.holder.startswith(f"{holder}/"):
-            uow.leases.release(lease)
+        if lease is None or not lease.holder.startswith(f"{holder}/"):
+            return
+        uow.leases.release(lease)
+        latest = uow.scans.latest()
+        if latest and latest[0].status is ScanStatus.RUNNING:
+            now = installation.clock()
+            ended = replace(latest[0], status=ScanStatus.ABORTED, ended_at=now, error=why)
+            uow.scans.finish(ended)
+            body = {"scan": ended.id, "status": ended.status.value, "trigger": ended.trigger, "error": why}
+            uow.ledger.append(now, "scan_ended", body)
 
 
 def free_dead(installation: Installation, is_dead: Callable[[str], bool]) -> None:

@@ -9,7 +9,7 @@ from driftwatch.domain.authorization import words
 from driftwatch.domain.authorization.approvals import shortfall
 from driftwatch.domain.authorization.identity import Identities
 from driftwatch.domain.authorization.policy import AutoPromote, Mode, Policy
-from driftwatch.domain.baseline import BaselineApproval, BaselineVersion, IncludedDrift
+from driftwatch.domain.baseline import Assurance, BaselineApproval, BaselineVersion, IncludedDrift
 from driftwatch.domain.change import ApprovalDecision
 from driftwatch.domain.decision import AWAITING, RuleOutcome, RuleResult, Verdict
 
@@ -28,11 +28,12 @@ def promotable(version: BaselineVersion, policy: Policy, now: datetime) -> tuple
     people = Identities(policy.context)
     latest = _latest(version, people, now)
     rejecters = sorted(who for who, item in latest.items() if item.decision is ApprovalDecision.REJECTED)
-    approving = {who for who, item in latest.items() if item.decision is ApprovalDecision.APPROVED and people.is_person(who)}
+    given = {who for who, item in latest.items() if item.decision is ApprovalDecision.APPROVED and people.is_person(who)}
+    approving = {who for who in given if _sure_enough(latest[who], policy)}
     approvers = approving - {people.resolve(version.author)}
     shortfalls = [
         *([_result("rejected_by", f"{words.listed(rejecters)} rejected this content, and did not take that back.")] if rejecters else []),
-        *_approval_shortfalls(version, approving, policy, people),
+        *_approval_shortfalls(version, approving, given - approving, policy, people),
         *(result for item in version.included if (result := _undisposed(item, people))),
     ]
     if not shortfalls:
@@ -70,7 +71,13 @@ def _latest(version: BaselineVersion, people: Identities, now: datetime) -> dict
     return {people.resolve(item.who): item for item in sorted(seen, key=lambda item: (item.at, _WORST_LAST.index(item.decision)))}
 
 
-def _approval_shortfalls(version: BaselineVersion, approving: set[str], policy: Policy, people: Identities) -> list[RuleResult]:
+def _sure_enough(approval: BaselineApproval, policy: Policy) -> bool:
+    return policy.min_assurance is Assurance.LOCAL or approval.assurance is Assurance.SIGNED
+
+
+def _approval_shortfalls(
+    version: BaselineVersion, approving: set[str], unsure: set[str], policy: Policy, people: Identities
+) -> list[RuleResult]:
     """What the approvals of people without any part in the content fall short of; at least one person is always needed."""
     author = people.resolve(version.author)
     actors = people.people(actor for item in version.included for actor in item.actors)
@@ -81,6 +88,7 @@ def _approval_shortfalls(version: BaselineVersion, approving: set[str], policy: 
         return []
     parts = [(author, "proposed it"), *((actor, "made a change that it includes") for actor in sorted(actors))]
     ruled_out = [f"{who} {part} and does not count" for who, part in parts if who in approving]
+    ruled_out += [f"{who} approved it without the signature that this policy asks for" for who in sorted(unsure)]
     why = f"; {words.listed(ruled_out)}" if ruled_out else ""
     return [_result("approvals", f"Of the approvals that this content needs, {words.listed(short)}{why}.")]
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from driftwatch.domain.activity import ActorEvent
 from driftwatch.domain.authorization.matching import Candidate
 from driftwatch.domain.authorization.policy import Policy
 from driftwatch.domain.canonical import canonical_json, sha256_hex
 from driftwatch.domain.change import SourceStatus
+from driftwatch.domain.codec import encode
 from driftwatch.domain.drift import Drift
-from driftwatch.domain.resource import Json
 
 
 def inputs_hash(
@@ -26,24 +24,13 @@ def inputs_hash(
     """
     known = drift.interval.detected + timedelta(seconds=policy.clock_tolerance_s)
     document = {
-        "drift": plain(drift),
-        "events": [plain(event) for event in events],
-        "records": [plain(candidate.record) for candidate in candidates],
+        "drift": encode(drift),
+        "events": [encode(event) for event in events],
+        "records": [encode(candidate.record) for candidate in candidates],
         "sources": sorted([source.name, _capped(source.last_success_at, known)] for source in sources),
         "policy": policy.version,
     }
     return sha256_hex(canonical_json(document))
-
-
-def plain(value: Any) -> Json:
-    """A frozen value of the domain as plain data; times are left to the canonical JSON."""
-    if is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
 
 
 def _capped(time: datetime | None, limit: datetime) -> str:

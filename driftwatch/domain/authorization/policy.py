@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from driftwatch.domain.baseline import Assurance
 from driftwatch.domain.drift import DriftKind
 from driftwatch.errors import InputError
 
@@ -132,6 +133,8 @@ class Policy:
     require_attribute_paths_for: tuple[str, ...]
     settle_s: int
     snapshot_interval_max_h: int
+    min_assurance: Assurance
+    """The least identification with which an approval of a baseline counts."""
     approvals: ApprovalRequirement
     baseline: BaselineRequirement
     context: PolicyContext = field(default_factory=PolicyContext)

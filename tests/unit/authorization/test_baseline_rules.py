@@ -8,7 +8,7 @@ import pytest
 
 from driftwatch.domain.authorization.baseline_rules import auto_promotable, promotable
 from driftwatch.domain.authorization.policy import AutoPromote, BaselineRequirement, Mode
-from driftwatch.domain.baseline import Disposition
+from driftwatch.domain.baseline import Assurance, Disposition
 from driftwatch.domain.change import ApprovalDecision
 from driftwatch.domain.decision import RuleOutcome
 from tests.builders import at, baseline_approval, context, included, policy, version
@@ -68,6 +68,21 @@ class TestLatestDecision:
         tied = (baseline_approval("mia"), baseline_approval("mia", decision=REJECTED))
         assert not ask(*tied)[0]
         assert not ask(*reversed(tied))[0]
+
+
+class TestAssurance:
+    """An OS user is worth as much as shell access to the store: above the startup tier only a signature counts."""
+
+    def test_an_approval_without_a_signature_does_not_count_above_startup(self) -> None:
+        local = replace(baseline_approval("mia"), assurance=Assurance.LOCAL)
+        assert ask(local) == (False, ["approvals"])
+        assert ask(replace(local, assurance=None)) == (False, ["approvals"])
+        assert ask(local, preset="startup") == (True, [])
+        assert ask(local, made=replace(policy("scaleup"), min_assurance=Assurance.LOCAL)) == (True, [])
+
+    def test_a_rejection_counts_however_it_was_given(self) -> None:
+        refusal = replace(baseline_approval("zoe", decision=REJECTED), assurance=Assurance.LOCAL)
+        assert ask(baseline_approval("mia"), refusal) == (False, ["rejected_by"])
 
 
 class TestHowMany:

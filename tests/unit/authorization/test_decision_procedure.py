@@ -11,6 +11,7 @@ from driftwatch.domain.activity import RunRef
 from driftwatch.domain.authorization.decide import CandidateIndex, decide, drift_verdict, relevant
 from driftwatch.domain.authorization.policy import Ignore, Mode, PolicyContext, UnknownAs
 from driftwatch.domain.change import ChangeState, Expectation, Target
+from driftwatch.domain.codec import decode
 from driftwatch.domain.decision import Decision, Verdict
 from driftwatch.domain.drift import DriftKind, Op
 from driftwatch.errors import InputError
@@ -366,4 +367,4 @@ def test_a_decision_survives_its_own_json() -> None:
     both = drift(difference(), difference("/Description"))
     expecting = record(id="CHG-2", scope=(target(expected=(Expectation(path=CIDR, absent=True),)),))
     decision = judge(record(), expecting, drift_=both, events=[event()], sources=[source(None)])
-    assert Decision.from_json(decision.to_json()) == decision
+    assert decode(Decision, decision.to_json()) == decision

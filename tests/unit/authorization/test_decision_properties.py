@@ -13,6 +13,7 @@ from driftwatch.domain.authorization.decide import CandidateIndex, decide
 from driftwatch.domain.authorization.matching import matching_targets
 from driftwatch.domain.authorization.policy import Mode, Policy, UnknownAs, WindowMode
 from driftwatch.domain.change import ApprovalDecision, ChangeRecord, ChangeState, ChangeType, Expectation, Observation, Target
+from driftwatch.domain.codec import decode
 from driftwatch.domain.decision import COVERED, Decision, RuleOutcome, Verdict
 from driftwatch.domain.drift import Drift, DriftKind
 from tests.builders import CIDR, GROUP, approval, at, difference, drift, event, interval, policy, record, source, target, window
@@ -198,7 +199,7 @@ def test_every_judgement_is_explained_in_a_sentence_without_holes(drift_, seen, 
         assert text[0].isupper() or text.startswith(PEOPLE)
         assert text.endswith(".")
         assert not any(hole in text for hole in ("None", "  ", "{", "}", " .", " ,", "by ,", "()"))
-    assert Decision.from_json(decision.to_json()) == decision
+    assert decode(Decision, decision.to_json()) == decision
 
 
 @given(drifts, record_lists(size=12), policies)

@@ -276,7 +276,7 @@ def test_a_single_detail_is_under_the_rules_of_its_member(tmp_path: Path, catalo
     config = document["config"]
     assert set(config) == {"DelaySeconds", "KmsMasterKeyId", "Policy"}
     assert "alias/secret" not in json.dumps(line)
-    assert config["Policy"]["Statement"][0]["Action"] == ["a:a", "b:b"]
+    assert config["Policy"]["Statement"][0]["Action"] == ["a:A", "b:B"]
 
 
 def test_a_change_of_tags_shows_in_a_single_reply(tmp_path: Path, catalog: Catalog) -> None:

@@ -234,7 +234,7 @@ CASES: list[tuple[str, bytes, str]] = [
         (
             'policy.yaml:2:1: the unknown key "freezes"; expected one of allow_account_wide, approvals, baseline,'
             " candidate_horizon_h, clock_tolerance_s, delete_requires_explicit, derive_window, derived_window_max"
-            "_h, deviations, evaluate_all_writers, extends, groups, identities, ignore, machine_actors, pipelines"
+            "_h, deviations, evaluate_all_writers, extends, groups, identities, ignore, machine_actors, min_assurance, pipelines"
             ", production_accounts, require_attribute_paths_for, roles, rules, settle_s, snapshot_interval_max_h,"
             " unknown_as, version, window_mode"
         ),

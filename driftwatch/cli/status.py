@@ -1,0 +1,133 @@
+"""`driftwatch status`: what is known now, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import typer
+
+from driftwatch.cli.context import ConfigOption, JsonOption, wired
+from driftwatch.cli.output import emit_json, say, table
+from driftwatch.cli.tables import cells_summary, findings_table
+from driftwatch.domain.canonical import utc_text
+from driftwatch.domain.resource import Cell, Json
+from driftwatch.domain.scan import CellStatus
+from driftwatch.domain.snapshot import Gap, GapReason
+from driftwatch.operations import describe, requests
+from driftwatch.operations import status as operation
+from driftwatch.operations.status import Overview
+from driftwatch.wiring import DEFAULT_CONFIG, Wired
+
+REMEDIES = {
+    GapReason.DENIED.value: "allow {needs}",
+    GapReason.CREDENTIALS.value: "give credentials that work for this account (profile, role_arn, external_id)",
+    GapReason.THROTTLED.value: "nothing: it is read again; lower scan.per_service when it stays",
+    GapReason.UNCONFIRMED_ABSENCE.value: "nothing: the next listing decides",
+    GapReason.SUSPECTED_MASS_DELETE.value: "look whether it was really deleted (see held, above)",
+    GapReason.UNSUPPORTED.value: "a newer boto3",
+}
+
+
+def status(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Show what is known now and how sure that is, from the store alone: findings, cells by state, what was not read and what that needs.
+
+    Exit codes as for `scan`: 0 all covered, 2 uncovered findings, 3 coverage incomplete, 1 driftwatch failed.
+    """
+    with wired(config) as made:
+        view = operation.overview(made.installation)
+        daemon = requests.daemon_is_alive(made.installation)
+        if json:
+            emit_json(_document(made, view, daemon=daemon))
+        else:
+            _print(made, view, daemon=daemon)
+    raise typer.Exit(view.exit_code)
+
+
+def _document(made: Wired, view: Overview, *, daemon: bool) -> Json:
+    last = view.last_scan
+    return {
+        "exit_code": view.exit_code,
+        "daemon": daemon,
+        "last_scan": last.id if last else None,
+        "last_scan_status": last.status.value if last else None,
+        "last_scan_ended": utc_text(last.ended_at) if last and last.ended_at else None,
+        "cells": [describe.cell_document(item) for item in view.cells],
+        "held": [{"cell": str(item.cell), "release": _release(made, item.cell)} for item in view.cells if item.held],
+        "gaps": [
+            {
+                "cell": str(gap.cell),
+                "reason": gap.reason.value,
+                "operation": gap.operation,
+                "needs": needs,
+                "detail": gap.detail,
+                "resource": gap.resource_id,
+            }
+            for gap, needs in _needs(view.gaps)
+        ],
+        "findings": [{"id": item.id, "resource": item.resource_id, "verdict": item.verdict_current.value} for item in view.findings],
+        "unread_accounts": list(view.unread_accounts),
+        "not_controlled_accounts": list(view.uncontrolled_accounts),
+        "policy": {"extends": made.installation.policy.extends, "version": made.installation.policy.version},
+        "store": view.store,
+    }
+
+
+def _print(made: Wired, view: Overview, *, daemon: bool) -> None:
+    findings_table(describe.finding_documents(made.installation, view.findings))
+    cells_summary(list(view.cells))
+    _print_held(made, [item for item in view.cells if item.held])
+    if view.gaps:
+        columns = ("cell", "reason", "call", "resource", "detail", "remedy")
+        rows = [
+            (gap.cell, gap.reason.value, gap.operation, gap.resource_id, gap.detail, _remedy(gap, needs))
+            for gap, needs in _needs(view.gaps)
+        ]
+        table(columns, rows, title="\nnot read")
+    for account in view.unread_accounts:
+        say(f"account {account} is configured, but was never read: `driftwatch scan`")
+    for account in view.uncontrolled_accounts:
+        say(f"account {account} is configured, but the policy does not control it (production_accounts)")
+    last = view.last_scan
+    ended = f"ended {utc_text(last.ended_at)}" if last and last.ended_at else "runs"
+    say(
+        f"last scan: {f'{last.id} {last.status.value}, {ended}' if last else 'none'}; daemon: {'running' if daemon else 'not running'}",
+        "store: " + ", ".join(f"{name} {value}" for name, value in view.store.items()),
+    )
+    if made.installation.store.local:
+        say("whoever has shell access to this machine can change a local store: approvals by OS user are worth as much as that access")
+    say(f"exit code {view.exit_code}")
+
+
+def _print_held(made: Wired, held: list[CellStatus]) -> None:
+    """A held cell stays unknown until a person says that the absence is real, or until a listing shows the resources again."""
+    for item in held:
+        say(
+            f"\nheld: {item.cell} lists so much less than before that it may be a bad listing; {item.count} resources are kept.",
+            f"  if they were really deleted: {_release(made, item.cell)}",
+        )
+
+
+def _release(made: Wired, cell: Cell) -> str:
+    config = "" if made.path == DEFAULT_CONFIG else f" --config {made.path}"
+    return f"driftwatch scan --confirm-absence '{cell}' --reason 'WHY IT IS REAL'{config}"
+
+
+def _remedy(gap: Gap, needs: str | None) -> str:
+    return REMEDIES.get(gap.reason.value, "").format(needs=needs or "the call to the role that reads")
+
+
+def _needs(gaps: Iterable[Gap]) -> list[tuple[Gap, str | None]]:
+    """Each gap with the IAM action that its call needs: the catalogue names it where it is not the call's own name."""
+    from driftwatch.aws import catalog as catalogs
+
+    listed = list(gaps)
+    catalog = catalogs.load() if any(gap.reason is GapReason.DENIED for gap in listed) else None
+    found: list[tuple[Gap, str | None]] = []
+    for gap in listed:
+        needs = None
+        if catalog is not None and gap.reason is GapReason.DENIED and gap.operation:
+            entry = catalog.find(gap.cell.type)
+            actions = entry.iam.get(gap.operation.partition(":")[2], ()) if entry else ()
+            needs = ", ".join(actions) or gap.operation
+        found.append((gap, needs))
+    return found

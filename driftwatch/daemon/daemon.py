@@ -1,0 +1,286 @@
+"""The daemon's life: start, heartbeat, reload, stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import structlog
+
+from driftwatch.daemon import lease
+from driftwatch.daemon.ticks import Ticks
+from driftwatch.daemon.traffic import Traffic
+from driftwatch.daemon.worker import Worker
+from driftwatch.domain.report import Event, Report
+from driftwatch.domain.request import Request
+from driftwatch.domain.snapshot import GapReason
+from driftwatch.errors import DriftwatchError
+from driftwatch.operations import requests, status
+from driftwatch.operations.installation import Installation
+from driftwatch.telemetry import logs
+from driftwatch.telemetry.listener import Health
+from driftwatch.telemetry.logs import report_to_log
+from driftwatch.telemetry.metrics import Metrics
+from driftwatch.wiring import Wired, holder
+
+STOP_GENTLY_S: Final = 5.0
+STOP_CUT_S: Final = 8.0
+LEAVE_S: Final = 4.0
+"""A stop waits so long for the scan to end by itself, then cuts its calls and waits again, then leaves: within 20 s in all."""
+MEASURE_EVERY: Final = 6
+"""Heartbeats from one measuring of the state to the next; each scan measures, too."""
+CLOCK_JUMP_S: Final = 60.0
+DEAF_AFTER_S: Final = 120.0
+"""No round of the heartbeat for so long (a store may keep a write waiting for a minute and a half): a thread hangs for good."""
+
+
+class Daemon:
+    """One daemon on one store. `load` reads the configuration anew, over the open store, and raises DriftwatchError when it is refused."""
+
+    def __init__(
+        self,
+        wired: Wired,
+        load: Callable[[], Wired],
+        metrics: Metrics,
+        report: Report = report_to_log,
+        *,
+        heartbeat_s: float = requests.HEARTBEAT_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._load = load
+        self._loaded = wired
+        self._token = wired.token()
+        self._retired: list[Wired] = []
+        self._metrics = metrics
+        self._report_to = report
+        self._holder = holder()
+        self._heartbeat_s = heartbeat_s
+        self._monotonic = monotonic
+        self._stopping = threading.Event()
+        self._asked_to_stop = False
+        self._asked_to_reload = False
+        self._log = structlog.get_logger()
+        self._traffic = Traffic(metrics)
+        self._worker = Worker(
+            holder=self._holder,
+            loaded=lambda: self._loaded,
+            metrics=metrics,
+            report=self._report,
+            stopping=self._stopping,
+            after=self._after_request,
+            monotonic=monotonic,
+        )
+        self._ticks = Ticks(self.request_scan, lambda: self._worker.job is not None, metrics)
+        self._started = False
+        self._fatal: str | None = None
+        self._trouble: str | None = "starting"
+        self._beats = 0
+        self._round_at = self._beat_at = monotonic()
+        self._clocks = (wired.installation.clock(), monotonic())
+
+    @property
+    def installation(self) -> Installation:
+        """What is in force."""
+        return self._loaded.installation
+
+    def token(self) -> str | None:
+        """The bearer token of the operations listener, as last loaded."""
+        return self._token
+
+    def health(self) -> Health:
+        return Health(alive=self._alive, ready=self._ready)
+
+    # --- life --------------------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Takes the daemon's lease and starts; raises DriftwatchError while another daemon works on this store."""
+        patience_s = requests.STALE_S + self._heartbeat_s
+        if not lease.take(self.installation, self._holder, patience_s=patience_s, waits=self._waits):
+            return
+        self._ticks.start(self._loaded.config.schedule)
+        self._worker.start()
+        self._round_at = self._beat_at = self._monotonic()
+        self._started, self._trouble = True, None
+        self._metrics.heartbeat.set(self.installation.clock().timestamp())
+        self._metrics.state(status.measure(self.installation))
+        threading.Thread(target=self._keep_beating, name="heartbeat", daemon=True).start()
+        self.request_scan(why="start")
+        self._log.info("started", holder=self._holder, policy=self.installation.policy.version)
+
+    def request_scan(self, cells: Sequence[str] = (), why: str = "schedule") -> Request:
+        """Puts a request into the store, where it survives a restart, and wakes the worker."""
+        request = requests.ask(self.installation, "scan", cells, person=why)
+        self._worker.wake()
+        return request
+
+    def reload(self) -> bool:
+        """Reads everything anew; only when all of it is good does it replace what is in force. A scan that runs ends as it began.
+
+        False when it was refused: everything stays as it was, the log says why, and a metric counts it.
+        """
+        try:
+            loaded = self._load()
+            token = _checked(loaded)
+        except DriftwatchError as error:
+            self._log.error("reload_failed", error=str(error))
+            return self._reloaded(ok=False)
+        except Exception as error:  # noqa: BLE001 - a reload must never end the daemon; it is logged and counted
+            self._metrics.errors.labels("reload").inc()
+            logs.unexpected("reload_failed", error)
+            return self._reloaded(ok=False)
+        self._retired.append(self._loaded)
+        self._loaded, self._token = loaded, token
+        self._ticks.follow(loaded.config.schedule)
+        self._log.info("reloaded", policy=loaded.installation.policy.version)
+        for name in loaded.baseline_folders:
+            requests.ask(self.installation, "refresh", (name,), person="reload")
+        self.request_scan(why="reload")
+        return self._reloaded(ok=True)
+
+    def stop(self) -> bool:
+        """Stops ticks and the running scan, which is then marked aborted; True when every thread of it ended in time."""
+        self._stopping.set()
+        self._ticks.stop()
+        self._worker.wake()
+        ended = self._worker.join(STOP_GENTLY_S)
+        if not ended:
+            for wired in (self._loaded, *self._retired):
+                wired.end_calls()
+            ended = self._worker.join(STOP_CUT_S)
+        rest = (self.installation, self._holder, (lambda: None) if ended else self._worker.abandon)
+        leaving = threading.Thread(target=lease.leave, args=rest, name="leaving", daemon=True)
+        leaving.start()
+        leaving.join(LEAVE_S)
+        self._log.info("stopped", in_time=ended)
+        return ended and not leaving.is_alive()
+
+    def run(self) -> int:
+        """Runs until SIGTERM or SIGINT, and answers with the exit code; SIGHUP reloads. For the main thread."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop)
+        signal.signal(signal.SIGHUP, self._on_hang_up)
+        self.start()
+        while not (self._asked_to_stop or self._stopping.is_set()):
+            time.sleep(0.1)
+            if self._asked_to_reload:
+                self._asked_to_reload = False
+                self.reload()
+        self.stop()
+        return 1 if self._fatal else 0
+
+    # --- heartbeat ---------------------------------------------------------------------------------------------------------------
+
+    def beat(self) -> None:
+        """One heartbeat: renews the lease, looks at the clock, pays owed ticks, frees a stuck scan, keeps the metrics current."""
+        self._round_at = self._monotonic()
+        try:
+            if requests.heartbeat(self.installation, self._holder) is None:
+                self._fatal = self._trouble = "another daemon took over"
+                self._log.error("lease_lost")
+                self._stopping.set()
+                return
+            self._beat_at, self._trouble = self._monotonic(), None
+            self._metrics.heartbeat.set(self.installation.clock().timestamp())
+            self._watch_clock()
+            self._ticks.pay()
+            self._worker.free_stuck()
+            self._traffic.count(self._loaded)
+            self._end_retired()
+            self._beats += 1
+            if self._beats % MEASURE_EVERY == 0:
+                self._metrics.state(status.measure(self.installation))
+        except DriftwatchError as error:
+            self._trouble = "the store fails"
+            self._log.error("heartbeat_failed", error=str(error))
+
+    def _keep_beating(self) -> None:
+        while not self._stopping.wait(self._heartbeat_s):
+            try:
+                self.beat()
+            except Exception as error:  # noqa: BLE001 - the heartbeat is what notices that others fail: it goes on
+                self._trouble = "the heartbeat fails"
+                self._metrics.errors.labels("heartbeat").inc()
+                logs.unexpected("heartbeat_failed", error)
+
+    def _watch_clock(self) -> None:
+        """After a jump of the wall clock the next tick would come an hour late, or was missed: the schedule begins anew."""
+        wall, steady = self._clocks
+        now, now_steady = self.installation.clock(), self._monotonic()
+        self._clocks = (now, now_steady)
+        jump = (now - wall).total_seconds() - (now_steady - steady)
+        if abs(jump) > CLOCK_JUMP_S:
+            self._metrics.clock_jumps.inc()
+            self._log.warning("clock_jumped", seconds=round(jump))
+            self._ticks.follow(self._loaded.config.schedule)
+            self.request_scan(why="clock")
+
+    def _end_retired(self) -> None:
+        """Collectors that a reload replaced, once no scan uses them."""
+        job = self._worker.job
+        for wired in [item for item in self._retired if job is None or job.installation is not item.installation]:
+            self._retired.remove(wired)
+            self._traffic.count(wired, last=True)
+            wired.end_calls()
+
+    # --- small parts -------------------------------------------------------------------------------------------------------------
+
+    def _waits(self, seconds: float) -> bool:
+        self._round_at = self._monotonic()
+        return not (self._asked_to_stop or self._stopping.wait(seconds))
+
+    def _after_request(self) -> None:
+        """Cells with a resource missing for the first time are read again soon: the second listing decides."""
+        installation = self.installation
+        self._traffic.count(self._loaded)
+        self._metrics.state(status.measure(installation))
+        missing = [str(item.cell) for item in status.statuses(installation) if item.reason == GapReason.UNCONFIRMED_ABSENCE.value]
+        if missing and not self._stopping.is_set():
+            self._ticks.confirm(missing, self._loaded.config.scan.confirm_absence_s)
+
+    def _reloaded(self, *, ok: bool) -> bool:
+        self._metrics.reloads.labels("ok" if ok else "failed").inc()
+        self._metrics.reload_ok.set(1 if ok else 0)
+        return ok
+
+    def _report(self, event: Event) -> None:
+        self._metrics.on(event)
+        self._report_to(event)
+
+    def _alive(self) -> str | None:
+        if self._started and not self._stopping.is_set():
+            if not self._ticks.running:
+                return "the scheduler is gone"
+            if self._worker.trouble:
+                return self._worker.trouble
+        return "no heartbeat" if self._monotonic() - self._round_at > DEAF_AFTER_S else None
+
+    def _ready(self) -> str | None:
+        if self._stopping.is_set():
+            return self._fatal or "stopping"
+        late = self._monotonic() - self._beat_at > 2 * self._heartbeat_s
+        return self._trouble or ("no heartbeat" if late else None)
+
+    def _on_stop(self, *_: Any) -> None:
+        """Only notes it: a handler that took a lock could wait for itself. A second signal ends the process at once."""
+        if self._asked_to_stop:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGTERM)
+        self._asked_to_stop = True
+
+    def _on_hang_up(self, *_: Any) -> None:
+        self._asked_to_reload = True
+
+
+def _checked(loaded: Wired) -> str | None:
+    """Reads what else is fallible, the baselines' files and the token; answers with the token. Ends the new collector on a failure."""
+    try:
+        for folder in loaded.baseline_folders.values():
+            if folder.exists():
+                loaded.installation.baseline_files.read(folder)
+        return loaded.token()
+    except BaseException:
+        loaded.end_calls()
+        raise
