@@ -121,7 +121,7 @@ class Observations(Protocol):
         """The present resources of the cell whose row is not among `seen` (sorted here)."""
 
     def mark_missing(self, cell: Cell, rows: Sequence[int], at: datetime) -> None:
-        """They were missing from the complete listing that began `at`, for the first time."""
+        """They were missing from the complete listing that ended `at`, for the first time."""
 
     def end(self, cell: Cell, rows: Sequence[int], *, known_at: datetime | None, now: datetime) -> None:
         """They are gone: present until after `known_at`, missed `now`."""
@@ -173,6 +173,9 @@ class Baselines(Protocol):
 
     def cells(self, version_id: str) -> Mapping[Cell, BaselineCell]:
         """All cells of a version, its ancestors' included."""
+
+    def part(self, name: str, cell: Cell) -> BaselineCell | None:
+        """What the active version of the name says of one cell; None when there is none, or it does not have the cell."""
 
     def entries(self, version_id: str, cell: Cell) -> Iterator[BaselineEntry]:
         """The contents of a cell of a version (found through its ancestors), ordered by id."""

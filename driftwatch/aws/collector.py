@@ -118,8 +118,8 @@ class AwsCollector:
         normaliser = Normaliser(rules, self._key, yaml=self._yaml)
         digest = shape(pinned, self._key_id) if pinned else current
         if pinned is None or digest == current:
-            return Form(shape=current, normaliser=normaliser)
-        return Form(shape=digest, normaliser=Normaliser(pinned, self._key, yaml=self._yaml), reshaper=normaliser)
+            return Form(shape=current, normaliser=normaliser, key=self._key)
+        return Form(shape=digest, normaliser=Normaliser(pinned, self._key, yaml=self._yaml), key=self._key, reshaper=normaliser)
 
     @cached_property
     def _members(self) -> Mapping[tuple[str, str], frozenset[str]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import socket
 import threading
 import time
@@ -71,6 +72,7 @@ class Watchdog:
         self._deadlines: list[tuple[float, int, WatchedCall]] = []
         self._order = itertools.count()
         self._thread: threading.Thread | None = None
+        self._wakes_at = math.inf
         self._closed = False
 
     @contextmanager
@@ -100,7 +102,7 @@ class Watchdog:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="driftwatch-call-deadlines", daemon=True)
                 self._thread.start()
-            elif self._deadlines[0][2] is call:
+            elif at < self._wakes_at:  # waking it for every call would cost each of them a switch of threads
                 self._changed.notify()
 
     def _run(self) -> None:
@@ -109,7 +111,8 @@ class Watchdog:
                 while self._deadlines and self._deadlines[0][2].done:
                     heapq.heappop(self._deadlines)
                 if not self._closed:
-                    self._changed.wait(self._deadlines[0][0] - time.monotonic() if self._deadlines else None)
+                    self._wakes_at = self._deadlines[0][0] if self._deadlines else math.inf
+                    self._changed.wait(self._wakes_at - time.monotonic() if self._deadlines else None)
                 over = [heapq.heappop(self._deadlines)[2] for _ in range(self._count_over())]
             for call in over:
                 call.expire()

@@ -123,7 +123,11 @@ class Details:
             if failed.code in GONE_CODES or (detail.into == "@" and failed.reason is GapReason.ERROR and _NOT_FOUND.search(failed.code)):
                 row.gone = True
             else:
-                row.failed = failed
+                self._fail(row, detail, failed)
+
+    def _fail(self, row: Row, detail: DetailCall, failed: CallFailed) -> None:
+        row.failed = failed
+        row.unsure = detail.into == "@" or self._keep_needs_details()
 
     def _names(self, row: Row | None) -> Mapping[str, Any]:
         region = (row and row.region) or self.region
@@ -210,13 +214,13 @@ class Details:
         missing = search(batch.missing, reply) or () if batch.missing else ()
         for key, row in asked.items():
             if elements_failed:
-                row.failed = elements_failed
+                self._fail(row, detail, elements_failed)
             elif key in found:
                 self._guarded(row, detail, lambda row=row, key=key: self._put(row, detail, found[key]))  # type: ignore[misc]
             elif any(_means_gone(problem, key) for problem in missing):
                 row.gone = True
             elif detail.into == "@" or any(_names_it(problem, key) for problem in missing):
-                row.failed = CallFailed(GapReason.ERROR, operation=name, detail="the item is missing from the batch's reply")
+                self._fail(row, detail, CallFailed(GapReason.ERROR, operation=name, detail="the item is missing from the batch's reply"))
 
     # --- joins ---------------------------------------------------------------------------------------------------------------------------
 

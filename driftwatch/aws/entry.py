@@ -75,6 +75,9 @@ Operation = Annotated[Text, Field(pattern=OPERATION_NAME)]
 TypeName = Annotated[Text, Field(pattern=TYPE_NAME)]
 Params = Mapping[Text, Any]
 Codes = tuple[Text, ...]
+Every = Annotated[StrictInt, Field(ge=1)] | Literal["on-change"]
+"""Reserved: says how seldom a call would do. It is accepted and changes nothing: every scan makes every call. A value kept from an
+earlier scan would be reported as seen now, and a scan must not vouch for what it did not look at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,12 @@ class ListCall:
     paging: Paging | None = None
     """None: the paginator where botocore has one, else a single call."""
     off: Codes = ()
+    absent: Codes = ()
+    """Error codes that mean "there is none": the listing is complete and empty. Under a parent: it has none, or it was deleted between the
+    calls. Neither these nor those of `off` are taken for an answer once a page has come: then the rest is missing."""
+    strip: Mapping[Text, Text] = field(default_factory=dict)
+    """member -> literal prefix that is taken off its text in every item before anything else looks at it."""
+    every: Every | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +146,7 @@ class DetailCall:
     off: Codes = ()
     batch: Batch | None = None
     join: Join | None = None
-    every: Annotated[StrictInt, Field(ge=1)] | Literal["on-change"] | None = None
+    every: Every | None = None
     paging: Paging | None = None
 
 
@@ -159,13 +168,15 @@ class Entry:
     """JMESPath predicate: where it is false, the item is no resource of this type."""
     parent: Parent | None = None
     id: Annotated[tuple[Text, ...], BeforeValidator(_one_or_many)] = ()
-    """Paths; empty only for a singleton, whose id is the last word of its type."""
+    """Paths, and ``$name`` for what the parent binds; empty only for a singleton, whose id is the last word of its type."""
     arn: Text | None = None
     """A path, or a template that begins with ``arn:``."""
     label: Text | None = None
     tags: Path | None = None
     owner: Text | None = None
     detail: tuple[DetailCall, ...] = ()
+    unreadable: tuple[Path, ...] = ()
+    """What is there only if the service could not read a part of the resource: then the resource is a Gap, whose state is unknown."""
     drop: tuple[Path, ...] = ()
     reviewed: tuple[Path, ...] = ()
     sets: Mapping[Path, tuple[Text, ...]] = field(default_factory=dict)
@@ -204,8 +215,12 @@ def entry_faults(entry: Entry) -> Iterable[tuple[str, str]]:
         yield "parent" if entry.parent else "kind", 'kind = "child" and parent = {...} go together'
     if not entry.id and entry.kind is not Kind.SINGLETON:
         yield "type", "id is missing"
+    if entry.id and all(expression(part) for part in entry.id):
+        yield "id", "id names nothing of the item itself"
     if entry.kind is Kind.SINGLETON and len(entry.list.params) > 1:
         yield "list", "a singleton is read with one set of parameters"
+    if both := sorted(set(entry.list.off) & set(entry.list.absent)):
+        yield "list", f"{', '.join(both)} cannot mean both that the service is off and that there is none"
     for path in entry.reviewed:
         if path_segments(path)[0] == "*":
             yield "reviewed", "a wildcard at top level reviews nothing: name the members"

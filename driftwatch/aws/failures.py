@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -76,6 +76,8 @@ NOT_SUBSCRIBED_CODES = frozenset({"OptInRequired", "SubscriptionRequiredExceptio
 _DENIED = re.compile(
     r"AccessDenied|UnauthorizedOperation|AuthorizationError|NotAuthorized|UnauthorizedException|^Forbidden|^403$|ForbiddenException"
 )
+_CODE_MEMBERS = ("ErrorCode", "errorCode", "Code", "code")
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9._]{1,79}")
 _ACTION = re.compile(r"perform:? ([a-z0-9-]+:[A-Za-z0-9]+)")
 _CREDENTIAL_ERRORS = (
     CredentialRetrievalError,
@@ -182,6 +184,17 @@ def _refused(error: ClientError, operation: str) -> CallFailed:
     if status >= 500 or code in ("RequestTimeout", "RequestTimeoutException"):
         return failed(GapReason.UNAVAILABLE, f"the service failed ({code or status})", retryable=True)
     return failed(GapReason.ERROR, f"refused ({code or status})")
+
+
+def problem_of(value: object) -> tuple[GapReason, str]:
+    """The reason, and the code ("" without one), of a problem that a reply itself tells of: ``{"ErrorCode": ..., "Message": ...}``.
+
+    The code is what the member of that name holds, if it looks like one; nothing else of the value is given on.
+    """
+    code = next((value[name] for name in _CODE_MEMBERS if name in value), None) if isinstance(value, Mapping) else value
+    if not isinstance(code, str) or not _CODE.fullmatch(code):
+        return GapReason.ERROR, ""
+    return (GapReason.DENIED if _DENIED.search(code) else GapReason.ERROR), code
 
 
 def _unreachable(error: Exception, operation: str) -> CallFailed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,8 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from driftwatch.aws.calls import CallFailed
-from driftwatch.aws.entry import Entry, Kind
-from driftwatch.aws.rows import Row, search
+from driftwatch.aws.entry import Entry, Kind, expression
+from driftwatch.aws.failures import problem_of
+from driftwatch.aws.rows import Row, search, values_at
 from driftwatch.domain.canonical import encode
 from driftwatch.domain.normalize import Normaliser, fingerprint
 from driftwatch.domain.resource import Cell, Resource
@@ -38,20 +40,32 @@ class Form:
 
     shape: str
     normaliser: Normaliser
+    key: bytes = field(repr=False)
+    """The installation's key for secrets."""
     reshaper: Normaliser | None = None
 
 
-def item_id(entry: Entry, document: Any) -> str | None:
-    """The id of an item or document: its one value, or the parts joined by ``|`` with special characters as %XX; None without any."""
+def item_id(entry: Entry, document: Any, bound: Mapping[str, Any]) -> str | None:
+    """The id of an item or document: its one value, or the parts joined by ``|`` with special characters as %XX.
+
+    None where the item itself has no part of it. `bound` holds the values of ``$name``; one that it lacks is left empty. A bare name
+    stands for the one part that is the item's own; where there are several, it is all that is known of the id.
+    """
     if not entry.id:
         return entry.type.rpartition("::")[2] if entry.kind is Kind.SINGLETON else None
-    if not isinstance(document, Mapping) and entry.id != ("@",):
-        return document if isinstance(document, str) and document else None
-    parts = [search(path, document) for path in entry.id]
-    texts = ["" if part is None else str(part) for part in parts]
-    if not any(texts):
+    own = [path for path in entry.id if not expression(path)]
+    bare = isinstance(document, str) and own != ["@"]
+    if bare and len(own) > 1:
+        return document or None
+    found = {path: document if bare else search(path, document) for path in own}
+    if not any(_text(part) for part in found.values()):
         return None
+    texts = [_text(found[path] if path in found else bound.get(path.removeprefix("$"))) for path in entry.id]
     return texts[0] if len(texts) == 1 else "|".join(text.translate(_ESCAPED) for text in texts)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 @dataclass(kw_only=True)
@@ -77,7 +91,7 @@ class CellIntake:
         if row.failed:
             self._gap(row.failed.reason, row.failed.detail, row.failed.operation, row.name)
             return
-        name = item_id(self.entry, row.item) or row.name
+        name = item_id(self.entry, row.item, row.bound) or row.name
         try:
             pair = self._resource(row, name, region)
             if not self._is_double(pair[0]):
@@ -126,6 +140,7 @@ class CellIntake:
         if not name:
             raise _UnfitError(GapReason.INVALID_ITEM, f"an item without {' and '.join(self.entry.id)}")
         document = row.item if isinstance(row.item, Mapping) else {"Value": row.item}
+        self._check_readable(document)
         arn = self._arn(document, row.bound, region)
         label = search(self.entry.label, document) if self.entry.label else None
         text = label if isinstance(label, str) else None
@@ -135,11 +150,20 @@ class CellIntake:
             self._made(reshaper, document, name, arn, text) if reshaper else None,
         )
 
+    def _check_readable(self, document: Mapping[str, Any]) -> None:
+        for path in self.entry.unreadable:
+            problem = next((value for value in values_at(path, document) if value not in (None, [])), None)
+            if problem is not None:
+                reason, code = problem_of(problem)
+                raise _UnfitError(reason, f"the service could not read a part of it: {path}{f' ({code})' if code else ''}")
+
     def _made(self, normaliser: Normaliser, document: Mapping[str, Any], name: str, arn: str | None, label: str | None) -> Resource:
         canonical = normaliser.normalise(document)
-        size = len(encode(canonical.config))
-        if size > self.max_item_bytes:
-            raise _UnfitError(GapReason.OVERSIZE, f"the configuration has {size} bytes, more than {self.max_item_bytes}")
+        whole = encode({"config": canonical.config, "tags": canonical.tags})
+        if len(whole) > self.max_item_bytes:
+            mark = hmac.digest(self.form.key, whole, "sha256").hex()  # by it people see whether it changed from one scan to the next
+            detail = f"configuration and tags have {len(whole)} bytes, more than {self.max_item_bytes}; their keyed hash is {mark}"
+            raise _UnfitError(GapReason.OVERSIZE, detail)
         return Resource(
             cell=self.cell,
             id=name,

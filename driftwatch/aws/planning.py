@@ -81,10 +81,12 @@ def _shared(entry: Entry, needed: Mapping[str, Entry], tops: dict[str, Listing])
 
 
 def _key(entry: Entry) -> str:
-    """Equal for entries that ask the same question."""
+    """Equal for entries that ask the same question and understand the same errors in answer."""
     parent = [entry.parent.type, dict(entry.parent.bind)] if entry.parent else None
     params = [dict(params) for params in entry.list.params]
-    return canonical_json([entry.service, entry.scope, list(entry.regions), entry.list.op, params, entry.list.paging, parent]).decode()
+    call = entry.list
+    codes = [sorted(call.off), sorted(call.absent)]
+    return canonical_json([entry.service, entry.scope, list(entry.regions), call.op, params, call.paging, codes, parent]).decode()
 
 
 def region_by_item(entry: Entry, catalog: Mapping[str, Entry]) -> bool:

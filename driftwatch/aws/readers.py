@@ -13,7 +13,7 @@ from driftwatch.aws.failures import CallFailed
 from driftwatch.aws.intake import item_id
 from driftwatch.aws.recorded import Recorded, answers_to
 from driftwatch.aws.replies import OMITS_EMPTY, result_roots
-from driftwatch.aws.rows import compiled, members_used, search
+from driftwatch.aws.rows import compiled, members_used, search, stripped
 from driftwatch.aws.sdk import Sdk, SdkError
 from driftwatch.aws.shapes import did_you_mean
 from driftwatch.domain.normalize import Normaliser
@@ -60,7 +60,7 @@ def _of_entry(entry: Entry, recorded: Recorded, key: bytes) -> Iterator[Json]:
     normaliser = Normaliser(entry.normalisation, key, yaml=read_yaml)
     failed = recorded.failure(entry.service)
     if entry.list.op == recorded.operation:
-        kept = _refused(failed, entry.list.off) if failed else _listed(entry, recorded.reply)
+        kept = _refused(failed, (*entry.list.off, *entry.list.absent)) if failed else _listed(entry, recorded.reply)
         yield _reader(entry, "list", None, kept, normaliser)
     for detail in entry.detail:
         if detail.op == recorded.operation:
@@ -108,10 +108,10 @@ def _listed(entry: Entry, reply: Mapping[str, Any]) -> _Kept:
     if _lacks(call.items, reply) and f"{entry.service}:{call.op}" not in OMITS_EMPTY:
         return _Kept(error=f"the reply has no {' or '.join(sorted(result_roots(compiled(call.items).parsed)))}")
     found = search(call.items, reply)
-    items = found if isinstance(found, list) else [] if found is None else [found]
+    items = [stripped(item, call.strip) for item in (found if isinstance(found, list) else [] if found is None else [found])]
     if entry.kind is not Kind.SINGLETON and found is not None and not isinstance(found, list):
         return _Kept(error=f"{call.items} is no list")
-    return _Kept(documents=tuple((item_id(entry, item), item) for item in items if _is_kept(entry, item)))
+    return _Kept(documents=tuple((item_id(entry, item, {}), item) for item in items if _is_kept(entry, item)))
 
 
 def _is_kept(entry: Entry, item: Any) -> bool:

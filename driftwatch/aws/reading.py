@@ -17,7 +17,7 @@ from driftwatch.aws.entry import Entry, Kind
 from driftwatch.aws.intake import CellIntake, Form, item_id
 from driftwatch.aws.planning import Listing
 from driftwatch.aws.replies import OMITS_EMPTY, result_roots
-from driftwatch.aws.rows import Row, compiled, filled, in_order, search
+from driftwatch.aws.rows import Row, compiled, filled, in_order, search, stripped
 from driftwatch.aws.traffic import Limits
 from driftwatch.domain.resource import GLOBAL, Cell, Scope
 from driftwatch.domain.snapshot import Batch, CellRead, GapReason
@@ -97,14 +97,16 @@ class UnitReader:
         entry = self.listing.first
         off = 0
         for params in entry.list.params:
+            pages = 0
             try:
                 for page in self._pages(entry, params, given):
+                    pages += 1
                     yield from self._page(self.listing, page, given)
             except CallFailed as failed:
-                if failed.off or failed.is_one_of(entry.list.off):
-                    off += 1
-                else:
+                if pages or not _says_none(entry, failed):
                     self._fail(self.listing, failed)
+                elif not failed.is_one_of(entry.list.absent):
+                    off += 1
         if off == len(entry.list.params):
             for progress in self._below(self.listing):
                 progress.off = True
@@ -125,6 +127,17 @@ class UnitReader:
                 )
             yield page
 
+    def _pages_if_any(self, entry: Entry, params: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """As `_pages`; none where the answer is that there is nothing to list."""
+        pages = 0
+        try:
+            for page in self._pages(entry, params, names):
+                pages += 1
+                yield page
+        except CallFailed as failed:
+            if pages or not _says_none(entry, failed):
+                raise
+
     def _page(self, listing: Listing, page: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[Batch]:
         for entry in listing.entries:
             progress = self._progress[entry.type]
@@ -143,10 +156,10 @@ class UnitReader:
         if entry.kind is Kind.SINGLETON:
             if not isinstance(found, Mapping):
                 raise CallFailed(GapReason.NOT_AWS, operation=name, detail=f"{entry.list.items} is no object")
-            return [found]
+            return [stripped(found, entry.list.strip)]
         if found is not None and not isinstance(found, list):
             raise CallFailed(GapReason.NOT_AWS, operation=name, detail=f"{entry.list.items} is no list")
-        return found or []
+        return (stripped(item, entry.list.strip) for item in found or ())
 
     # --- items -------------------------------------------------------------------------------------------------------------------------
 
@@ -159,7 +172,7 @@ class UnitReader:
         for row in progress.details.complete(rows):
             if intake := self._intake_of(progress, row):
                 yield from intake.put(row, region=row.region or self.region)
-            if below and row.failed:
+            if below and row.failed and row.unsure:
                 for child in below:
                     self._fail(child, row.failed)
             elif below and not row.gone:
@@ -171,9 +184,10 @@ class UnitReader:
         """The item as a row; None where it lies in a region that nobody asked for."""
         entry = progress.entry
         region = search(entry.item_region, item) if entry.item_region else names.get("item_region")
-        row = Row(item=item, bound=names, name=item_id(entry, item), region=region if isinstance(region, str) else None)
+        row = Row(item=item, bound=names, name=item_id(entry, item, names), region=region if isinstance(region, str) else None)
         if item is None:
             row.failed = CallFailed(GapReason.INVALID_ITEM, operation=self._name(entry), detail="the listing holds null")
+            row.unsure = True
         if row.region is None or progress.details.identity_only:
             return row
         return row if row.region in progress.cells or self.ours(self._cell(entry, row.region)) else None
@@ -186,8 +200,7 @@ class UnitReader:
                 for page in pages:
                     yield from self._page(listing, page, names)
             except CallFailed as failed:
-                if not (failed.off or failed.is_one_of(listing.first.list.off)):
-                    self._fail(listing, failed)
+                self._fail(listing, failed)
 
     def _begin(self, entry: Entry, parent: Row) -> tuple[Mapping[str, Any], Iterator[dict[str, Any]]]:
         """The pages of a child's listing, the first of them read already: in a thread of the pool. A failure comes in its place."""
@@ -196,7 +209,7 @@ class UnitReader:
         rest: Iterator[dict[str, Any]] = iter(())
         try:
             names |= self._bound(entry, parent)
-            rest = (page for params in entry.list.params for page in self._pages(entry, params, names))
+            rest = (page for params in entry.list.params for page in self._pages_if_any(entry, params, names))
             items = 0
             while items < _AHEAD and (page := next(rest, None)) is not None:
                 ahead.append(page)
@@ -269,6 +282,11 @@ class UnitReader:
 
     def _name(self, entry: Entry) -> str:
         return f"{entry.service}:{entry.list.op}"
+
+
+def _says_none(entry: Entry, failed: CallFailed) -> bool:
+    """Whether the answer to a listing means that there is nothing to list: a child's listing that is off is as empty as an absent one."""
+    return failed.off or failed.is_one_of((*entry.list.off, *entry.list.absent))
 
 
 def _failing(failed: CallFailed) -> Iterator[dict[str, Any]]:

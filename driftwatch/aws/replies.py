@@ -9,6 +9,7 @@ from __future__ import annotations
 import http
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -136,9 +137,14 @@ class StrictParserFactory(botocore.parsers.ResponseParserFactory):  # type: igno
     """botocore's parsers, made strict."""
 
     def create_parser(self, protocol_name: str) -> Any:
-        parser = botocore.parsers.PROTOCOL_PARSERS[protocol_name]
-        strict = _STRICT[protocol_name]
-        return type(f"Strict{parser.__name__}", (strict, parser), {})(**self._defaults)
+        return _strict_parser(protocol_name)(**self._defaults)
+
+
+@lru_cache
+def _strict_parser(protocol_name: str) -> type:
+    """Made once: botocore asks for a parser at every call, and classes are garbage that only the cyclic collector frees."""
+    parser = botocore.parsers.PROTOCOL_PARSERS[protocol_name]
+    return type(f"Strict{parser.__name__}", (_STRICT[protocol_name], parser), {})
 
 
 _STRICT: Mapping[str, type] = MappingProxyType(

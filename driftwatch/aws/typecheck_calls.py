@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from driftwatch.aws.catalog import Catalog
-from driftwatch.aws.entry import DetailCall, Entry, Kind, Paging
+from driftwatch.aws.entry import DetailCall, Entry, Kind, ListCall, Paging
 from driftwatch.aws.expressions import infer, roots
 from driftwatch.aws.inspection import Inspection, Level
 from driftwatch.aws.parameters import check_params
 from driftwatch.aws.sdk import GENERAL_ERROR_CODES, READING_VERBS, S3_ERROR_CODES, Operation, Sdk, SdkError
-from driftwatch.aws.shapes import FREE, STRING, Form, PathError, Type, did_you_mean, object_of
+from driftwatch.aws.shapes import FREE, STRING, Form, PathError, Type, did_you_mean, member, object_of
 
 GLOBAL_ALTHOUGH_REGIONAL = frozenset(
     {"s3", "s3control", "globalaccelerator", "wafv2", "route53domains", "ecr-public", "marketplace-catalog"}
@@ -26,6 +26,8 @@ class Read:
 
     item: Type
     document: Type
+    bound: Mapping[str, Type]
+    """The names for ``$name``, but for ``$item``."""
 
 
 def check_names(inspection: Inspection) -> None:
@@ -68,7 +70,7 @@ def check_calls(inspection: Inspection) -> Read | None:
         with inspection.guard("detail", detail.op, what=detail.op):
             after = _check_detail(inspection, detail, document, bound)
         document = after or (FREE if detail.into in ("@", "+") else document)
-    return Read(item=item, document=document)
+    return Read(item=item, document=document, bound=bound)
 
 
 def item_of(entry: Entry, sdk: Sdk) -> Type:
@@ -96,13 +98,25 @@ def _check_listing(inspection: Inspection, bound: Mapping[str, Type]) -> Type | 
     for params in call.params:
         for fault in check_params(params, operation.input, bound):
             inspection.report(f"{call.op}: {fault}", "list", call.op, "params")
-    for code in call.off:
+    for code in (*call.off, *call.absent):
         _check_code(inspection, operation, code, "list", call.op)
+    _check_every(inspection, call, "list", call.op)
     _check_paging(inspection, operation, call.paging, call.items, "list", call.op, page_by_page=True)
     item = item_of(entry, inspection.sdk)
     if entry.kind is Kind.SINGLETON and item.form not in (Form.OBJECT, Form.MAP, Form.FREE):
         inspection.report(f"items of a singleton yields what is {item}, not an object: write {{Name: ...}}", "list", call.op)
+    for name in call.strip:
+        with inspection.guard("list", "strip", name, what="strip"):
+            found = member(item, name)
+            if found.form not in (Form.STRING, Form.FREE):
+                inspection.report(f"strip: {name} is {found}, not a text", "list", "strip", name)
     return item
+
+
+def _check_every(inspection: Inspection, call: ListCall | DetailCall, *needles: str) -> None:
+    if call.every is not None:
+        text = f"{call.op}: every = {call.every!r} changes nothing yet: the call is made in every scan"
+        inspection.report(text, *needles, "every", level=Level.WARNING)
 
 
 def _check_paging(
@@ -148,6 +162,7 @@ def _check_detail(inspection: Inspection, detail: DetailCall, item: Type, bound:
         inspection.report(f"{detail.op}: {fault}", *where, "params")
     for code in (*detail.absent, *detail.off):
         _check_code(inspection, operation, code, *where)
+    _check_every(inspection, detail, *where)
     taken = _taken(inspection, detail, operation, item)
     if detail.into == "@":
         return taken

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from driftwatch.aws.entry import Entry, path_segments
+from driftwatch.aws.entry import Entry, expression, path_segments
 from driftwatch.aws.expressions import infer
 from driftwatch.aws.inspection import Inspection, Level
-from driftwatch.aws.shapes import FREE, Form, PathError, Type, list_of, map_of, object_of, resolve
+from driftwatch.aws.shapes import FREE, Form, PathError, Type, did_you_mean, list_of, map_of, member, object_of, resolve
 from driftwatch.aws.typecheck_calls import Read
 
 TAG_MEMBERS = (("Key", "Value"), ("key", "value"), ("TagKey", "TagValue"), ("tagKey", "tagValue"))
@@ -20,7 +20,6 @@ _SHOWN = 20
 """Unreviewed members that one warning names."""
 
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
-_GIVEN = frozenset({"partition", "account", "region"})
 _KEY_NAMES = re.compile(r"^(key|name|id|arn|.*(id|arn|name|key|type|identifier))$", re.IGNORECASE)
 
 
@@ -37,10 +36,14 @@ def check_document(inspection: Inspection, read: Read) -> None:
 
 def _check_names(inspection: Inspection, read: Read) -> None:
     entry, document = inspection.entry, read.document
-    paths = [("id", path) for path in entry.id]
+    paths = [("id", path) for path in entry.id if not expression(path)]
+    known = [f"${name}" for name in read.bound]
+    for path in entry.id:
+        if expression(path) and path not in known:
+            inspection.report(f"id: {path} is not bound{did_you_mean(path, known)}", "id", path)
     paths += [(name, path) for name in ("label", "owner", "item_region") if (path := getattr(entry, name))]
     if entry.arn and entry.arn.startswith("arn:"):
-        paths += [("arn", path) for path in _PLACEHOLDER.findall(entry.arn) if path not in _GIVEN]
+        paths += [("arn", path) for path in _PLACEHOLDER.findall(entry.arn) if path not in read.bound]
     elif entry.arn:
         paths.append(("arn", entry.arn))
     for name, path in paths:
@@ -96,9 +99,10 @@ def _replaced(on: Type, steps: tuple[str, ...], by: Type) -> Type:
     step, rest = steps[0], steps[1:]
     if step == "[]":
         return list_of(_replaced(on.element, rest, by))
-    if on.form is Form.OBJECT and step in on.members:
-        return object_of({**on.members, step: _replaced(on.members[step], rest, by)}, others=on.element_of)
-    return object_of({step: _replaced(on.element, rest, by)}, others=on.element_of) if step != "*" else on
+    if step == "*":
+        return on
+    others = None if on.form is Form.MAP and on.members else on.element_of  # a map whose keys are all known has no others
+    return object_of({**on.members, step: _replaced(member(on, step), rest, by)}, others=others)
 
 
 def _either(path: str, raw: Type, document: Type) -> Type:
@@ -110,8 +114,11 @@ def _either(path: str, raw: Type, document: Type) -> Type:
 
 
 def _check_leaves(inspection: Inspection, raw: Type, document: Type) -> None:
-    """`drop`, `reviewed`, `lower` and `secret`."""
+    """`unreadable`, `drop`, `reviewed`, `lower` and `secret`."""
     entry = inspection.entry
+    for path in entry.unreadable:
+        with inspection.guard("unreadable", path, what="unreadable"):
+            resolve(path, raw)
     for name in ("drop", "reviewed"):
         for path in getattr(entry, name):
             with inspection.guard(name, path, what=name):
@@ -192,7 +199,8 @@ def _below(place: _Place) -> Iterator[_Place]:
     type_ = place.type
     above = place.above | ({type_.name} if type_.name else set())
     if type_.form is Form.OBJECT:
-        nexts = {(name,): member for name, member in type_.members.items()}
+        nexts = {(name,): found for name, found in type_.members.items()}
+        nexts |= {("*",): type_.element} if type_.element_of else {}
     elif type_.form is Form.MAP:
         nexts = {("*",): type_.element}
     elif type_.form is Form.LIST:
@@ -207,7 +215,7 @@ def _below(place: _Place) -> Iterator[_Place]:
 def _check_unkeyed(inspection: Inspection, document: Type) -> None:
     """A list of objects without a key cannot be compared but as a whole: every one must be named in some rule."""
     entry = inspection.entry
-    settled = _paths((*entry.drop, *entry.ordered, *entry.json, *entry.lift, *([entry.tags] if entry.tags else [])))
+    settled = _paths((*entry.unreadable, *entry.drop, *entry.ordered, *entry.json, *entry.lift, *([entry.tags] if entry.tags else [])))
     settled |= _paths(path for path, kind in entry.secret.items() if kind == "whole")
     keyed = _paths(entry.sets)
     waiting = [_Place(steps=(), type=document, above=frozenset())]
@@ -265,9 +273,9 @@ def _some_key_named(steps: tuple[str, ...], covered: set[tuple[str, ...]]) -> bo
 
 def _covered(entry: Entry) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
     """The paths that the entry names: those that speak for all below them, and those that speak for themselves (and scalars in them)."""
-    names = (*entry.id, *(path for path in (entry.label, entry.owner, entry.item_region, entry.tags) if path))
+    names = tuple(path for path in (*entry.id, entry.label, entry.owner, entry.item_region, entry.tags) if path)
     names += tuple(_PLACEHOLDER.findall(entry.arn or "")) if (entry.arn or "").startswith("arn:") else (entry.arn,) if entry.arn else ()
-    whole = _paths((*entry.reviewed, *entry.drop, *entry.ordered, *entry.lower, *entry.lift, *entry.json, *entry.secret))
+    whole = _paths((*entry.unreadable, *entry.reviewed, *entry.drop, *entry.ordered, *entry.lower, *entry.lift, *entry.json, *entry.secret))
     for name in names:
         with suppress(ValueError):  # an id may be any JMESPath
             whole.add(path_segments(name))

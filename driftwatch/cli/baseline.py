@@ -14,19 +14,14 @@ from driftwatch.cli.output import ErrorsAsSentences, emit_json, say, table
 from driftwatch.domain.baseline import BaselineVersion
 from driftwatch.domain.canonical import utc_text
 from driftwatch.domain.request import RequestState
-from driftwatch.errors import InputError
+from driftwatch.errors import DriftwatchError, InputError
 from driftwatch.operations import approvals, baseline_views, baselines, describe, exchange, requests
 from driftwatch.operations.identify import Act
 
 app = typer.Typer(cls=ErrorsAsSentences, no_args_is_help=True, help="Approved states: who proposed and who approved them.")
 
-SECTIONS = (
-    ("approvals", ("approver", "decision", "at", "method", "assurance"), "approvals"),
-    ("left out", ("cell", "because", "by"), "omissions"),
-    ("included drifts", ("finding", "verdict", "disposition"), "included"),
-)
-Name = Annotated[str, typer.Argument(help="The baseline's name in the config.")]
-Version = Annotated[str, typer.Argument(help="A version's id, or a baseline's name for its newest version.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The baseline's name in the config.")]
+Version = Annotated[str, typer.Argument(metavar="VERSION", help="A version's id, or a baseline's name for its newest version.")]
 LeaveOut = Annotated[list[str] | None, typer.Option(help="Cells to leave out, ACCOUNT/REGION/TYPE with * and ?. Needs --reason.")]
 Reason = Annotated[str, typer.Option(help="Why; it is recorded.")]
 
@@ -130,7 +125,7 @@ def refresh(
                 return
             ended = requests.wait(installation, request.id, time.sleep, lambda _request: None)
             if ended.state is not RequestState.DONE:
-                raise InputError(f"the daemon's refresh {ended.state.value}: {ended.error or 'no reason recorded'}")
+                raise DriftwatchError(f"the daemon's refresh {ended.state.value}: {ended.error or 'no reason recorded'}")
             version = baseline_views.find(installation, ended.result["version"])
         else:
             folder = made.baseline_folders.get(name)
@@ -141,7 +136,7 @@ def refresh(
 @app.command()
 def diff(
     version: Version,
-    other: Annotated[str | None, typer.Argument(help="Another version; without it, the world as last read.")] = None,
+    other: Annotated[str | None, typer.Argument(metavar="OTHER", help="Another version; without it, the world as last read.")] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -222,7 +217,7 @@ def history(name: Name, config: ConfigOption = None, json: JsonOption = False) -
 @app.command()
 def export(
     name: Name,
-    folder: Annotated[Path | None, typer.Argument(help="Where to (default: baselines/NAME here).")] = None,
+    folder: Annotated[Path | None, typer.Argument(metavar="FOLDER", help="Where to (default: baselines/NAME here).")] = None,
     version: Annotated[str | None, typer.Option(help="A version's id (default: the active one).")] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -238,7 +233,7 @@ def export(
 
 @app.command(name="import")
 def import_(
-    folder: Annotated[Path, typer.Argument(help="The folder of one baseline: it holds manifest.json.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of one baseline: it holds manifest.json.")],
     as_person: AsOption = None,
     key: KeyOption = None,
     config: ConfigOption = None,
@@ -254,18 +249,16 @@ def import_(
 
 @app.command()
 def sign(
-    folder: Annotated[Path, typer.Argument(help="The folder of one exported baseline.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of one exported baseline.")],
     key: Annotated[Path, typer.Option(help="Your SSH key (the public half, if an agent holds the private one).")],
     principal: Annotated[str, typer.Option(help="Your name in the allowed signers file.")],
     config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Sign the content hash of an exported baseline with your SSH key (namespace driftwatch-baseline)."""
     with wired(config) as made:
-        say(str(exchange.sign(made.installation, folder, key, principal)))
-
-
-def _approvers(version: BaselineVersion) -> str:
-    return ", ".join(item.who for item in version.approvals)
+        signature = exchange.sign(made.installation, folder, key, principal)
+    emit_json({"signature": str(signature)}) if json else say(str(signature))
 
 
 def _left_out(patterns: list[str] | None, reason: str) -> list[baselines.LeftOut]:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 app = typer.Typer(cls=ErrorsAsSentences, no_args_is_help=True, help="The resource types that driftwatch can read.")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables.")]
-FilesArgument = Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="Catalogue files (default: driftwatch's own).")]
-PathsArgument = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recorded replies: files, or directories of a collection.")]
+FilesArgument = Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Catalogue files (default: driftwatch's own).")]
+PathsArgument = Annotated[list[Path], typer.Argument(metavar="PATH", help="Recorded replies: files, or directories of a collection.")]
 
 
 @app.command(name="list")

@@ -57,7 +57,9 @@ def list_(
 
 
 @app.command()
-def show(record: Annotated[str, typer.Argument(help="The record's id.")], config: ConfigOption = None, json: JsonOption = False) -> None:
+def show(
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="The record's id.")], config: ConfigOption = None, json: JsonOption = False
+) -> None:
     """Show one record as driftwatch understood it."""
     with wired(config) as made:
         document = _document(changes.record(made.installation, record))

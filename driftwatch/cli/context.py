@@ -14,6 +14,7 @@ import typer
 
 from driftwatch import wiring
 from driftwatch.domain.baseline import Actor
+from driftwatch.errors import InputError
 from driftwatch.operations import identify
 from driftwatch.operations.identify import Act
 from driftwatch.wiring import Wired
@@ -47,6 +48,8 @@ def wired(config: Path | None) -> Iterator[Wired]:
 
 def actor(made: Wired, asking: Asking, act: Act) -> Actor:
     """The identified person behind this command."""
+    if asking.key and not asking.claimed:
+        raise InputError("--key was given without --as", expected="whose key it is")
     if asking.claimed and asking.key:
         return identify.by_signature(made.installation, asking.claimed, asking.key, act)
     return identify.by_os_user(made.installation, os_user(), asking.claimed)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from driftwatch.aws.whoami import Identity, who_am_i
+from driftwatch.cli.context import os_user
 from driftwatch.cli.output import say
 from driftwatch.errors import InputError, Place
 
@@ -23,7 +24,7 @@ state_dir: .driftwatch
 accounts:
   # Account ids are text: quote them, or YAML reads some as octal numbers.
   - id: "{account}"
-{profile}    regions: all            # those that are switched on; or a list: [{regions}]
+{profile}    regions: all            # those that are switched on; or a list, such as [{regions}]
   # Another account, through a role that you may assume:
   # - id: "222222222222"
   #   role_arn: arn:{partition}:iam::222222222222:role/driftwatch
@@ -82,13 +83,13 @@ people:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Where to write the files.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write the files.")] = Path(),
     profile: Annotated[str | None, typer.Option(help="A profile of your AWS configuration (default: boto3's own search).")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
 ) -> None:
     """Ask AWS who you are and which regions are switched on, and write a commented driftwatch.yaml, policy.yaml and people.yaml."""
     found = who_am_i(profile)
-    written = files(found, getpass.getuser())
+    written = files(found, os_user())
     there = [name for name in written if (folder / name).exists()]
     if there and not force:
         raise InputError(f"{', '.join(there)} exist already", expected="--force to replace them", place=Place(str(folder / there[0])))
@@ -96,20 +97,23 @@ def init(
     (folder / "changes").mkdir(exist_ok=True)
     for name, text in written.items():
         (folder / name).write_text(text, encoding="utf-8")
+    regions = (
+        f"{len(found.regions)} regions are switched on" if found.regions else f"which regions are switched on is not known: {found.trouble}"
+    )
     say(
-        f"account {found.account} ({found.arn}), {len(found.regions)} regions are switched on",
+        f"account {found.account} ({found.arn}), {regions}",
         f"written: {', '.join(str(folder / name) for name in written)}",
         "next: `driftwatch config check`, `driftwatch scan`, then `driftwatch baseline capture production --propose`,",
-        "and let somebody else `driftwatch baseline approve production`",
+        "and let somebody else, who stands in people.yaml, too, `driftwatch baseline approve production`",
     )
 
 
 def files(found: Identity, user: str) -> dict[str, str]:
     """The files of a first installation: name -> text."""
-    profile = f"    profile: {found.profile}\n" if found.profile else ""
-    named = ", ".join(found.regions[:3])
+    profile = f"    profile: {json.dumps(found.profile)}\n" if found.profile else ""
+    named = ", ".join(found.regions[:3]) or "eu-west-1"
     return {
         "driftwatch.yaml": CONFIG.format(account=found.account, partition=found.partition, regions=named, profile=profile),
         "policy.yaml": POLICY.format(account=found.account),
-        "people.yaml": PEOPLE.format(user=user),
+        "people.yaml": PEOPLE.format(user=json.dumps(user)),
     }

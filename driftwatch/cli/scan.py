@@ -20,7 +20,7 @@ from driftwatch.operations.installation import Installation
 from driftwatch.operations.scan import scan as run_scan
 from driftwatch.wiring import Wired, holder, is_dead
 
-Cells = Annotated[list[str] | None, typer.Argument(help="Only these cells: ACCOUNT/REGION/TYPE, with * and ?.", metavar="[CELL]...")]
+Cells = Annotated[list[str] | None, typer.Argument(help="Only these cells: ACCOUNT/REGION/TYPE, with * and ?.", metavar="CELL")]
 
 
 def scan(

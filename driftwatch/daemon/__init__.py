@@ -1,5 +1,5 @@
 """The daemon: ticks request scans, one worker serves requests, a heartbeat says that it lives, signals reload and stop it."""
 
-from driftwatch.daemon.daemon import Daemon
+from driftwatch.daemon.daemon import Daemon, Pace
 
-__all__ = ["Daemon"]
+__all__ = ["Daemon", "Pace"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -26,15 +28,22 @@ from driftwatch.telemetry.logs import report_to_log
 from driftwatch.telemetry.metrics import Metrics
 from driftwatch.wiring import Wired, holder
 
-STOP_GENTLY_S: Final = 5.0
-STOP_CUT_S: Final = 8.0
-LEAVE_S: Final = 4.0
-"""A stop waits so long for the scan to end by itself, then cuts its calls and waits again, then leaves: within 20 s in all."""
 MEASURE_EVERY: Final = 6
 """Heartbeats from one measuring of the state to the next; each scan measures, too."""
 CLOCK_JUMP_S: Final = 60.0
 DEAF_AFTER_S: Final = 120.0
 """No round of the heartbeat for so long (a store may keep a write waiting for a minute and a half): a thread hangs for good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Seconds. A stop waits `stop_gently_s` for the scan to end by itself, cuts its calls and waits `stop_cut_s`, then has `leave_s`
+    to write what is left: within 20 s in all."""
+
+    heartbeat_s: float = requests.HEARTBEAT_S
+    stop_gently_s: float = 5.0
+    stop_cut_s: float = 8.0
+    leave_s: float = 4.0
 
 
 class Daemon:
@@ -47,7 +56,7 @@ class Daemon:
         metrics: Metrics,
         report: Report = report_to_log,
         *,
-        heartbeat_s: float = requests.HEARTBEAT_S,
+        pace: Pace = Pace(),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._load = load
@@ -57,7 +66,7 @@ class Daemon:
         self._metrics = metrics
         self._report_to = report
         self._holder = holder()
-        self._heartbeat_s = heartbeat_s
+        self._pace = pace
         self._monotonic = monotonic
         self._stopping = threading.Event()
         self._asked_to_stop = False
@@ -97,7 +106,7 @@ class Daemon:
 
     def start(self) -> None:
         """Takes the daemon's lease and starts; raises DriftwatchError while another daemon works on this store."""
-        patience_s = requests.STALE_S + self._heartbeat_s
+        patience_s = requests.STALE_S + self._pace.heartbeat_s
         if not lease.take(self.installation, self._holder, patience_s=patience_s, waits=self._waits):
             return
         self._ticks.start(self._loaded.config.schedule)
@@ -145,15 +154,15 @@ class Daemon:
         self._stopping.set()
         self._ticks.stop()
         self._worker.wake()
-        ended = self._worker.join(STOP_GENTLY_S)
+        ended = self._worker.join(self._pace.stop_gently_s)
         if not ended:
             for wired in (self._loaded, *self._retired):
                 wired.end_calls()
-            ended = self._worker.join(STOP_CUT_S)
+            ended = self._worker.join(self._pace.stop_cut_s)
         rest = (self.installation, self._holder, (lambda: None) if ended else self._worker.abandon)
         leaving = threading.Thread(target=lease.leave, args=rest, name="leaving", daemon=True)
         leaving.start()
-        leaving.join(LEAVE_S)
+        leaving.join(self._pace.leave_s)
         self._log.info("stopped", in_time=ended)
         return ended and not leaving.is_alive()
 
@@ -197,7 +206,7 @@ class Daemon:
             self._log.error("heartbeat_failed", error=str(error))
 
     def _keep_beating(self) -> None:
-        while not self._stopping.wait(self._heartbeat_s):
+        while not self._stopping.wait(self._pace.heartbeat_s):
             try:
                 self.beat()
             except Exception as error:  # noqa: BLE001 - the heartbeat is what notices that others fail: it goes on
@@ -260,14 +269,13 @@ class Daemon:
     def _ready(self) -> str | None:
         if self._stopping.is_set():
             return self._fatal or "stopping"
-        late = self._monotonic() - self._beat_at > 2 * self._heartbeat_s
+        late = self._monotonic() - self._beat_at > 2 * self._pace.heartbeat_s
         return self._trouble or ("no heartbeat" if late else None)
 
     def _on_stop(self, *_: Any) -> None:
         """Only notes it: a handler that took a lock could wait for itself. A second signal ends the process at once."""
         if self._asked_to_stop:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.raise_signal(signal.SIGTERM)
+            os._exit(0)
         self._asked_to_stop = True
 
     def _on_hang_up(self, *_: Any) -> None:

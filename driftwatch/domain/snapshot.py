@@ -114,7 +114,7 @@ class CellRead:
 class Stored:
     """A resource as the store knows it. `since` dates its present fingerprint: (last time the former state was known, first seen).
 
-    `row` is the store's number for this observation; `missing_since` the start of the complete listing that lacked it first.
+    `row` is the store's number for this observation; `missing_since` the end of the complete listing that lacked it first.
     """
 
     row: int

@@ -14,8 +14,10 @@ from driftwatch.domain.change import ApprovalDecision
 from driftwatch.domain.decision import RuleResult
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.resource import Cell
+from driftwatch.domain.snapshot import CellState
 from driftwatch.errors import RefusedError
 from driftwatch.operations.baselines import live_findings, record_act, require, version_of
+from driftwatch.operations.cells import NOT_JUDGED
 from driftwatch.operations.installation import Installation
 from driftwatch.ports import UnitOfWork
 
@@ -69,6 +71,8 @@ def settle(installation: Installation, uow: UnitOfWork, version: BaselineVersion
         raise RefusedError(f"stale_parent: another version of {version.name} became active since {version.id} was captured; capture again")
     uow.baselines.activate(version.id)
     baselined = _close_baselined(uow, version, now)
+    if active:
+        _leave_to_the_next_scan(uow, version.id)
     record_act(uow, installation, "baseline_activated", version, None)
     return Approved(
         version=replace(version, state=BaselineState.ACTIVE, approvals=merged), active=True, results=results, baselined=baselined
@@ -130,6 +134,19 @@ def _close_baselined(uow: UnitOfWork, version: BaselineVersion, now: datetime) -
                 uow.ledger.append(now, "finding_baselined", {"finding": finding.id, "version": version.id, "cell": str(cell)})
                 closed += 1
     return closed
+
+
+def _leave_to_the_next_scan(uow: UnitOfWork, version_id: str) -> None:
+    """What is known of a cell is about the former version. Where this one holds anything but what was last read, nobody compared yet."""
+    version = version_of(uow, version_id)
+    known = {status.cell: status for status in uow.cells.all() if status.state in (CellState.CLEAN, CellState.DRIFTED)}
+    for part in version.cells:
+        status = known.get(part.cell)
+        if status and (status.digest, status.shape) != (part.digest, part.shape):
+            uow.cells.set_state(part.cell, CellState.UNKNOWN, NOT_JUDGED)
+    for cell in version.removed:
+        if cell in known:
+            uow.cells.set_state(cell, CellState.UNBASELINED, None)
 
 
 def _record_approval(uow: UnitOfWork, version: BaselineVersion, approval: BaselineApproval) -> None:

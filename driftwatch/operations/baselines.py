@@ -154,6 +154,8 @@ def _remember_shape(installation: Installation, uow: UnitOfWork, status: CellSta
     shape, rules = installation.collector.normalisation(status.cell.type)
     if status.shape == shape:
         uow.documents.put_shape(shape, shape_fields(rules, installation.key_id))
+    elif status.shape is None or uow.documents.shape(status.shape) is None:
+        raise RefusedError(f"{status.cell} was last read by another catalogue than this one, whose rules are not known: scan again")
 
 
 def included_drifts(uow: UnitOfWork, name: str) -> tuple[IncludedDrift, ...]:

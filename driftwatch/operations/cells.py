@@ -17,6 +17,11 @@ MASS_DELETE_MIN = 5
 MASS_DELETE_SHARE = 0.2
 """A listing is held when a whole populated type (2 or more) vanishes at once, or more than a fifth and at least five of it."""
 
+NOT_JUDGED = "not_judged"
+"""The reason of a cell that was read, but not compared with its baseline yet: a scan that ends here leaves it unknown."""
+EXACT = frozenset({CellState.CLEAN, CellState.DRIFTED, CellState.UNBASELINED})
+"""The states whose digest and count are those of the stored resources. In any other, resources may have been stored since."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
@@ -55,7 +60,10 @@ class CellPass:
         self._changed = 0
 
     def batch(self, uow: UnitOfWork, batch: Batch, now: datetime) -> None:
-        """Stores one batch: present resources are known to be present whether or not the listing ends well."""
+        """Stores one batch: present resources are known to be present whether or not the listing ends well.
+
+        Once it changes something, what was known of the cell holds no longer: a scan that dies here must not leave it clean.
+        """
         same_shape = self._former is None or self._former.shape in (None, self.layout.shape)
         put = uow.observations.put(
             self.cell,
@@ -66,6 +74,8 @@ class CellPass:
             same_shape=same_shape,
         )
         self._rows.extend(put.rows)
+        if put.changed and not self._changed:
+            uow.cells.set_state(self.cell, CellState.UNKNOWN, NOT_JUDGED)
         self._changed += put.changed
 
     def conclude(self, uow: UnitOfWork, read: CellRead, *, baselined: bool) -> tuple[CellStatus, CellRead]:
@@ -75,7 +85,7 @@ class CellPass:
         """
         if read.outcome is Outcome.INCOMPLETE:
             return self._status(read, CellState.UNKNOWN, _worst(read.gaps)), read
-        if read.outcome is Outcome.NOT_ENABLED and not self._count:
+        if read.outcome is Outcome.NOT_ENABLED and not self._population(uow):
             return self._status(read, CellState.NOT_ENABLED, None), read
         gaps, held = self._absences(uow, read)
         read = replace(read, gaps=(*read.gaps, *gaps))
@@ -83,24 +93,25 @@ class CellPass:
             return self._status(read, CellState.UNKNOWN, GapReason.SUSPECTED_MASS_DELETE, held=held), read
         state, reason = self._complete_state(gaps, baselined=baselined)
         digest, count = self._digest(uow)
-        status = replace(
-            self._status(read, state, reason),
-            shape=self.layout.shape,
-            digest=digest,
-            count=count,
-            complete_started_at=read.started_at,
-            complete_ended_at=read.ended_at,
-        )
-        return status, read
+        status = replace(self._status(read, state, reason), shape=self.layout.shape, digest=digest, count=count)
+        if gaps:  # a deletion is dated from the last listing that had everything
+            return status, read
+        return replace(status, complete_started_at=read.started_at, complete_ended_at=read.ended_at), read
 
     @property
     def first(self) -> bool:
         """Whether this cell was never read completely before."""
         return self._former is None or self._former.complete_started_at is None
 
+    def _population(self, uow: UnitOfWork) -> int:
+        """How many resources were stored before this reading began, or more where it brought some."""
+        if self._former is None or self._exact:
+            return (self._former.count if self._former else 0) + self._changed
+        return uow.observations.digest(self.cell)[1]
+
     @property
-    def _count(self) -> int:
-        return self._former.count if self._former else 0
+    def _exact(self) -> bool:
+        return self._former is not None and self._former.state in EXACT
 
     def _complete_state(self, gaps: Sequence[Gap], *, baselined: bool) -> tuple[CellState, GapReason | None]:
         if gaps:
@@ -111,32 +122,38 @@ class CellPass:
 
     def _absences(self, uow: UnitOfWork, read: CellRead) -> tuple[tuple[Gap, ...], str | None]:
         """Ends resources that are missing for the second time, marks those missing for the first, or holds the listing."""
-        absent = list(uow.observations.absent(self.cell, self._rows)) if self._count or self._changed else []
+        absent = list(uow.observations.absent(self.cell, self._rows)) if self._population(uow) else []
         if not absent:
             return (), None
         present = len(self._rows)
-        fresh = [item for item in absent if item.missing_since is None]
+        fresh, confirmed = _parted(absent)
         if suspicious(len(absent), present):
             digest = self._listing_digest(uow, absent)
             vanished = f"{len(absent)} of {len(absent) + present} resources vanished at once"
             if self._release is None or self._release.digest != digest:
                 return (self._gap(GapReason.SUSPECTED_MASS_DELETE, vanished),), digest
-            fresh = []
-        confirmed = [item.row for item in absent if item not in fresh]
-        known_at = self._former.complete_started_at if self._former else None
-        if confirmed:
-            uow.observations.end(self.cell, confirmed, known_at=known_at, now=read.ended_at)
-            self._changed += len(confirmed)
+            fresh, confirmed = [], absent
+        self._end(uow, confirmed, read)
         if fresh:
-            uow.observations.mark_missing(self.cell, [item.row for item in fresh], read.started_at)
+            uow.observations.mark_missing(self.cell, [item.row for item in fresh], read.ended_at)
         return tuple(self._gap(GapReason.UNCONFIRMED_ABSENCE, MISSED, item.id) for item in fresh), None
+
+    def _end(self, uow: UnitOfWork, confirmed: Sequence[Stored], read: CellRead) -> None:
+        """They are gone since some time between the last listing that had everything and the first that lacked them."""
+        known_at = self._former.complete_started_at if self._former else None
+        by_time: dict[datetime, list[int]] = {}
+        for item in confirmed:
+            by_time.setdefault(item.missing_since or read.ended_at, []).append(item.row)
+        for missed_at, rows in by_time.items():
+            uow.observations.end(self.cell, rows, known_at=known_at, now=missed_at)
+        self._changed += len(confirmed)
 
     def _listing_digest(self, uow: UnitOfWork, absent: Sequence[Stored]) -> str:
         gone = {item.row for item in absent}
         return cell_digest((item.id, item.fingerprint) for item in uow.observations.present(self.cell) if item.row not in gone)
 
     def _digest(self, uow: UnitOfWork) -> tuple[str, int]:
-        if not self._changed and self._former and self._former.digest and self._former.shape == self.layout.shape:
+        if not self._changed and self._former and self._exact and self._former.digest and self._former.shape == self.layout.shape:
             return self._former.digest, self._former.count
         return uow.observations.digest(self.cell)
 
@@ -146,6 +163,11 @@ class CellPass:
 
     def _gap(self, reason: GapReason, detail: str, resource: str | None = None) -> Gap:
         return Gap(cell=self.cell, reason=reason, detail=detail, resource_id=resource)
+
+
+def _parted(absent: Sequence[Stored]) -> tuple[list[Stored], list[Stored]]:
+    """Those that are missing for the first time, and those that a complete listing lacked before."""
+    return [item for item in absent if item.missing_since is None], [item for item in absent if item.missing_since is not None]
 
 
 def suspicious(absent: int, present: int) -> bool:

@@ -12,14 +12,11 @@ from driftwatch.domain.request import Lease
 from driftwatch.domain.resource import GLOBAL, Cell
 from driftwatch.domain.scan import CellStatus, Plan, Reading, ReadUnit
 from driftwatch.domain.snapshot import Batch, CellRead, CellState, Gap, Outcome
-from driftwatch.operations.cells import CellPass, Layout, Release
+from driftwatch.operations.cells import NOT_JUDGED, CellPass, Layout, Release
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.judge import Pending, judged_report
 from driftwatch.operations.shapes import layout_of
 from driftwatch.ports import UnitOfWork
-
-NOT_JUDGED = "not_judged"
-"""The reason of a cell that was read, but not compared yet: a scan that ends here leaves it unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +122,7 @@ class Intake:
             status = replace(status, scan_id=self._scan_id)
             pending = None
             if part is not None and name is not None and not _settled(uow, cell_pass.layout, status, part, name):
-                pending = _pending(cell_pass, status, read, name)
+                pending = _pending(cell_pass, status, read, name, part)
                 status = replace(status, state=CellState.UNKNOWN, reason=status.reason or NOT_JUDGED)
             uow.cells.record(self._scan_id, status, read)
         self._count(read)
@@ -154,16 +151,19 @@ class Intake:
 
 def _settled(uow: UnitOfWork, layout: Layout, status: CellStatus, part: BaselineCell, name: str) -> bool:
     """Whether there is nothing to judge: equal digests say in one step that nothing differs, and no finding has to be looked at;
-    or the baseline's shape can no longer be produced, so that nothing can be compared."""
+    or the baseline's shape can no longer be produced, so that nothing can be compared. A part that is no longer the active one
+    settles nothing."""
     if not layout.usable:
         return True
     same = (status.digest, status.shape) == (part.digest, part.shape) and layout.coming is None
-    return status.state is CellState.CLEAN and same and not any(uow.findings.live(name, status.cell))
+    if status.state is not CellState.CLEAN or not same or any(uow.findings.live(name, status.cell)):
+        return False
+    return uow.baselines.part(name, status.cell) == part
 
 
-def _pending(cell_pass: CellPass, status: CellStatus, read: CellRead, name: str) -> Pending:
+def _pending(cell_pass: CellPass, status: CellStatus, read: CellRead, name: str, part: BaselineCell) -> Pending:
     layout = cell_pass.layout
-    return Pending(baseline=name, status=status, rules=layout.rules, coming=layout.coming, first=cell_pass.first, read=read)
+    return Pending(baseline=name, part=part, status=status, rules=layout.rules, coming=layout.coming, first=cell_pass.first, read=read)
 
 
 def _active_cells(uow: UnitOfWork, names: Iterable[str]) -> dict[tuple[str, Cell], BaselineCell]:

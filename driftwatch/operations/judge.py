@@ -9,7 +9,7 @@ from datetime import datetime
 from driftwatch.domain.authorization import lifecycle
 from driftwatch.domain.authorization.decide import CandidateIndex, decide, relevant
 from driftwatch.domain.authorization.policy import Policy
-from driftwatch.domain.baseline import Mismatch
+from driftwatch.domain.baseline import BaselineCell, Mismatch
 from driftwatch.domain.change import SourceStatus
 from driftwatch.domain.decision import Decision
 from driftwatch.domain.diff import diff
@@ -21,6 +21,7 @@ from driftwatch.domain.request import Lease
 from driftwatch.domain.resource import Cell, Json, resource_id
 from driftwatch.domain.scan import CellStatus
 from driftwatch.domain.snapshot import CellRead, CellState, GapReason
+from driftwatch.operations.cells import NOT_JUDGED
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.policies import PolicyVersions
 from driftwatch.ports import UnitOfWork
@@ -40,10 +41,12 @@ class Evidence:
 class Pending:
     """A cell that was read and is to be judged: the status that its reading gave it, and the rules its pointers are made with.
 
-    `coming` is the shape that it is to be carried over to; `first` tells its first complete reading ever.
+    `part` is the baseline's part that the scan pinned, `coming` the shape that the cell is to be carried over to; `first` tells its
+    first complete reading ever.
     """
 
     baseline: str
+    part: BaselineCell
     status: CellStatus
     rules: Normalisation
     coming: str | None
@@ -72,22 +75,33 @@ class Judge:
         """Cells that equal their baseline and are to be carried over to a new shape."""
 
     def judge(self, pending: Pending, lease: Lease) -> None:
-        """The one transaction of a cell: its findings, their decisions and ledger entries, and the state that follows."""
+        """The one transaction of a cell: its findings, their decisions and ledger entries, and the state that follows.
+
+        A scan compares with the baseline that it pinned. Where another version became active meanwhile and changed this cell, the cell
+        waits, unknown, for the next scan.
+        """
         status, cell = pending.status, pending.status.cell
-        complete = status.state is CellState.CLEAN
         with self._installation.store.write(lease) as uow:
-            now = self._installation.clock()
-            judged = self.cell(uow, cell, pending.baseline, pending.rules, closing=complete, first=pending.first, now=now)
-            state, reason = status.state, status.reason
-            if complete and judged.never_seen:
-                state, reason = CellState.UNKNOWN, GapReason.UNCONFIRMED_ABSENCE.value
-            elif complete and judged.live:
-                state = CellState.DRIFTED
+            if uow.baselines.part(pending.baseline, cell) == pending.part:
+                state, reason = self._compared(uow, pending)
+            else:
+                state, reason = CellState.UNKNOWN, status.reason or NOT_JUDGED
             uow.cells.set_state(cell, state, reason)
         if state is CellState.CLEAN and pending.coming:
             self.reshapable.append(cell)
         self._tell()
         self._report(judged_report(self._scan_id, replace(status, state=state, reason=reason), pending.read))
+
+    def _compared(self, uow: UnitOfWork, pending: Pending) -> tuple[CellState, str | None]:
+        """The state of the cell, and the reason of one that is unknown, after all its differences are judged."""
+        status = pending.status
+        complete, now = status.state is CellState.CLEAN, self._installation.clock()
+        judged = self.cell(uow, status.cell, pending.baseline, pending.rules, closing=complete, first=pending.first, now=now)
+        if complete and judged.never_seen:
+            return CellState.UNKNOWN, GapReason.UNCONFIRMED_ABSENCE.value
+        if complete and judged.live:
+            return CellState.DRIFTED, status.reason
+        return status.state, status.reason
 
     def cell(
         self, uow: UnitOfWork, cell: Cell, baseline: str, rules: Normalisation, *, closing: bool, first: bool, now: datetime
@@ -126,6 +140,11 @@ class Judge:
         if relevant(drift, self._evidence.policy)[0] is None:
             self._revert(uow, [former] if former else [], now)
             return 1
+        if former and former.drift_version == drift.version:
+            rebased = _rebased(former, drift, mismatch, now)
+            uow.findings.save(rebased)
+            self._decide_again(uow, rebased, now)
+            return 0
         self._open(uow, drift, mismatch, cell, baseline, former, now)
         return 0
 
@@ -236,6 +255,13 @@ class Judge:
 def _same_judgement(one: Json, other: Json) -> bool:
     """Whether two decisions say the same, whenever they were made and however recently the sources were read."""
     return all(one[name] == other[name] for name in one if name not in ("decided_at", "inputs_hash"))
+
+
+def _rebased(finding: Finding, drift: Drift, mismatch: Mismatch, now: datetime) -> Finding:
+    """The finding where both its baseline and its value changed in what they have in common: the same drift between other documents."""
+    before, after = fingerprints(mismatch)
+    same = replace(finding.drift, tags_before=drift.tags_before, tags_after=drift.tags_after, label=drift.label)
+    return replace(finding, drift=same, before_fingerprint=before, after_fingerprint=after, last_seen=now)
 
 
 def fingerprints(mismatch: Mismatch) -> tuple[str | None, str | None]:

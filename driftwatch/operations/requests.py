@@ -112,8 +112,15 @@ def failed(installation: Installation, request: Request, error: str) -> None:
 
 
 def put_back(installation: Installation, request: Request) -> None:
-    """It waits again: its work was stopped, or could not begin yet."""
-    _save(installation, request, replace(request, state=RequestState.PENDING, started_at=None))
+    """It waits again: its work was stopped, or could not begin yet.
+
+    Beside an equal request that waits already it stays marked as running, for `next_pending` to take up: equal ones wait once.
+    """
+    with installation.store.read() as uow:
+        asked = (request.kind, request.cells, request.arguments)
+        waiting = [item for item in uow.requests.pending() if item.state is RequestState.PENDING]
+    if asked not in [(item.kind, item.cells, item.arguments) for item in waiting]:
+        _save(installation, request, replace(request, state=RequestState.PENDING, started_at=None))
 
 
 def _end(installation: Installation, taken: Request, ended: Request) -> None:

@@ -53,7 +53,7 @@ def reshape(installation: Installation, lease: Lease, cells: Sequence[Cell]) -> 
 
 def _reshaped(installation: Installation, uow: UnitOfWork, name: str, cells: Sequence[Cell]) -> str | None:
     active = uow.baselines.active(name)
-    ready = [cell for cell in cells if not any(True for _ in uow.observations.mismatches(cell, name))]
+    ready = [cell for cell in cells if _equal(uow, cell, name)]
     if active is None or not ready:
         return None
     parts: dict[Cell, BaselineCell] = {}
@@ -96,6 +96,14 @@ def _reshaped(installation: Installation, uow: UnitOfWork, name: str, cells: Seq
         },
     )
     return version.id
+
+
+def _equal(uow: UnitOfWork, cell: Cell, name: str) -> bool:
+    """Whether the cell equals the active version now, which may have become active since the cell was judged."""
+    part, status = uow.baselines.part(name, cell), uow.cells.get(cell)
+    if part is None or status is None or part.shape != status.shape:
+        return False
+    return not any(True for _ in uow.observations.mismatches(cell, name))
 
 
 def _entries(uow: UnitOfWork, cell: Cell) -> Iterator[BaselineEntry]:

@@ -128,6 +128,12 @@ class SqlBaselines:
         whole = ((cell_of(row), part_of_row(row)) for row in self._session.stream(wanted.order_by(*CELL_NAMES)))
         return {cell: part for cell, part in whole if part}
 
+    def part(self, name: str, cell: Cell) -> BaselineCell | None:
+        """What the active version of the name says of one cell, looked up at once; None when it does not have the cell."""
+        here = (active_cells.c.name == name) & (active_cells.c.cell == self._session.cell(cell))
+        row = self._session.one(select(parts).join(active_cells, active_cells.c.part == parts.c.part).where(here))
+        return BaselineCell(cell=cell, **values_of(row, ("shape", "file_hash", "digest", "count"))) if row else None
+
     def entries(self, version_id: str, cell: Cell) -> Iterator[BaselineEntry]:
         """The contents of a cell of a version (found through its ancestors), ordered by id."""
         number = self._session.cell(cell)

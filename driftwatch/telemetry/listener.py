@@ -38,11 +38,18 @@ class OperationsListener:
     """
 
     def __init__(
-        self, host: str, port: int, registry: CollectorRegistry, health: Health, token: Callable[[], str | None] | None = None
+        self,
+        host: str,
+        port: int,
+        registry: CollectorRegistry,
+        health: Health,
+        token: Callable[[], str | None] | None = None,
+        *,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         kind = _Server6 if ":" in host else _Server
         try:
-            self._server = kind((host, port), registry, health, token or _no_token)
+            self._server = kind((host, port), registry, health, token or _no_token, patience_s)
         except OSError as error:
             raise DriftwatchError(
                 f"the operations listener cannot listen on {host}:{port}: {error.strerror}; "
@@ -72,9 +79,18 @@ def _no_token() -> None:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = CONNECTIONS
     block_on_close = False
 
-    def __init__(self, address: tuple[str, int], registry: CollectorRegistry, health: Health, token: Callable[[], str | None]) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        registry: CollectorRegistry,
+        health: Health,
+        token: Callable[[], str | None],
+        patience_s: float,
+    ) -> None:
+        self.patience_s = patience_s
         self.registry = registry
         self.health = health
         self.token = token
@@ -109,8 +125,11 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "driftwatch"
     sys_version = ""
     protocol_version = "HTTP/1.1"
-    timeout = PATIENCE_S
     server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.connection.settimeout(self.server.patience_s)
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]

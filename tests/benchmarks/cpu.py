@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -33,8 +34,8 @@ class _Nothing:
 class RawCollector(AwsCollector):
     """The collector up to the raw items: called, paged, completed with their details, named; not normalised."""
 
-    def _form(self, cell: Cell, pinned: Normalisation | None) -> Form:  # noqa: ARG002 - as the collector calls it
-        return Form(shape="", normaliser=_Nothing())  # type: ignore[arg-type]
+    def _form(self, cell: Cell, pinned: Normalisation | None) -> Form:
+        return replace(super()._form(cell, pinned), normaliser=_Nothing())  # type: ignore[arg-type]
 
 
 def bare(calls: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pstats
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -53,10 +53,10 @@ class _Keeping:
 class _Collector(AwsCollector):
     keeping: dict[str, _Keeping]
 
-    def _form(self, cell: Cell, pinned: Normalisation | None) -> Form:  # noqa: ARG002 - as the collector calls it
-        digest, rules = self.normalisation(cell.type)
-        keeping = self.keeping.setdefault(cell.type, _Keeping(inner=Normaliser(rules, TEST_KEY, yaml=read_yaml)))
-        return Form(shape=digest, normaliser=keeping)  # type: ignore[arg-type]
+    def _form(self, cell: Cell, pinned: Normalisation | None) -> Form:
+        form = super()._form(cell, pinned)
+        keeping = self.keeping.setdefault(cell.type, _Keeping(inner=form.normaliser))
+        return replace(form, normaliser=keeping)  # type: ignore[arg-type]
 
 
 def corpus(catalog: Catalog) -> dict[str, _Keeping]:

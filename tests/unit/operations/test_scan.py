@@ -8,7 +8,7 @@ import pytest
 
 from driftwatch.domain.authorization.policy import Mode
 from driftwatch.domain.decision import Verdict
-from driftwatch.domain.drift import DriftKind
+from driftwatch.domain.drift import DriftKind, Interval
 from driftwatch.domain.finding import FindingState
 from driftwatch.domain.normalize import Normalisation
 from driftwatch.domain.resource import Cell, Scope
@@ -146,14 +146,18 @@ def test_absence_is_a_deletion_only_when_a_second_complete_listing_says_so() -> 
         world.put(GROUPS, id_, Size=1)
     world.scan()
     world.baseline()
+    world.scan()
+    had_it = world.now
     world.remove(GROUPS, "three")
     assert world.scan().exit_code == 3
+    lacked_it = world.now
     assert (world.state(GROUPS).state, world.state(GROUPS).reason) == (CellState.UNKNOWN, "unconfirmed_absence")
     assert not world.live()
     assert world.scan().exit_code == 2
     (finding,) = world.live()
     assert finding.drift.kind is DriftKind.DELETED
     assert finding.drift.changes[0].path == ""
+    assert finding.drift.interval == Interval(last_good=had_it, detected=lacked_it)
 
 
 def test_a_resource_that_is_back_in_the_next_listing_was_never_gone() -> None:
