@@ -8,11 +8,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from driftwatch.aws.entry import DetailCall, Entry
+from driftwatch.aws.expressions import roots
 from driftwatch.aws.rows import search
 from driftwatch.aws.sdk import Sdk
 
 WORD = "canary-"
 """How every generated text begins."""
+
+FIXED = {("Deployment", "status"): "PRIMARY"}
+"""(shape, member) -> the value without which an entry takes nothing of the reply."""
 
 
 class Filler:
@@ -29,7 +33,8 @@ class Filler:
         kind = shape.type_name
         inside = (*above, shape.name)
         if kind == "structure":
-            return {name: self.filled(one, inside) for name, one in shape.members.items() if one.name not in inside}
+            members = {name: self.filled(one, inside) for name, one in shape.members.items() if one.name not in inside}
+            return members | {name: value for (owner, name), value in FIXED.items() if owner == shape.name}
         if kind == "list":
             return [] if shape.member.name in inside else [self.filled(shape.member, inside)]
         if kind == "map":
@@ -69,11 +74,11 @@ class GeneratedAws:
     def _detail(self, detail: DetailCall, params: Mapping[str, Any]) -> Any:
         if detail.batch:
             batch, shape = detail.batch, self._shape(detail.op)
+            (root,) = roots(detail.take)
             elements = [
-                {**self._element(detail.op, str(value), shape.members[detail.take].member), batch.match: value}
-                for value in params[batch.param]
+                {**self._element(detail.op, str(value), shape.members[root].member), batch.match: value} for value in params[batch.param]
             ]
-            return {**self._reply(detail.op), detail.take: elements, **({batch.missing: []} if batch.missing else {})}
+            return {**self._reply(detail.op), root: elements, **({batch.missing: []} if batch.missing else {})}
         reply = self._reply(detail.op)
         if detail.join:
             listed = search(self._entry.list.items, self._reply(self._entry.list.op))

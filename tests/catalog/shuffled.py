@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from driftwatch.aws.calls import Caller, CallFailed
 from driftwatch.aws.collector import AwsCollector
 from driftwatch.aws.entry import DetailCall, Entry, Paging, path_segments
+from driftwatch.aws.expressions import roots
 from driftwatch.aws.paging import page_rule
 from driftwatch.aws.planning import Place, plan
 from driftwatch.aws.recorded import RecordedCaller, is_reply, read_reply
@@ -117,7 +118,8 @@ class Shuffled:
         if whole is None:
             return replies[:1]
         good = [reply for reply in replies if not isinstance(reply, CallFailed)]
-        whole = {**whole, detail.take: [e for r in good for e in r.get(detail.take) or () if str(search(batch.match, e)) in asked]}
+        (root,) = roots(detail.take)
+        whole = {**whole, root: [e for r in good for e in r.get(root) or () if str(search(batch.match, e)) in asked]}
         if batch.missing:
             problems = [problem for reply in good for problem in reply.get(batch.missing) or ()]
             whole[batch.missing] = [p for p in problems if asked & {str(value) for value in (p.values() if isinstance(p, dict) else [p])}]

@@ -208,7 +208,9 @@ class Model:
             return
         reason = one.absences(listed, release=release)
         if reason != "suspected_mass_delete":
-            one.shape, one.complete_at = shape, now
+            one.shape = shape
+        if reason is None:
+            one.complete_at = now
         one.state, one.reason = ("unknown", reason) if reason else ("clean", None)
 
     def _judge(self, one: CellModel, part: Part) -> None:

@@ -36,10 +36,10 @@ from tests.faults.oracle import DROPPED, CellModel, Document, Fault, Model, kind
 from tests.world import ACCOUNT, ANA, BEN, World
 
 SEED = int(os.environ.get("DRIFTWATCH_TEST_SEED", "20260310"))
-EXAMPLES = int(os.environ.get("DRIFTWATCH_TEST_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("DRIFTWATCH_TEST_EXAMPLES", "16"))
 SHRINK = "DRIFTWATCH_TEST_SHRINK" in os.environ
 """Whether a failure is made as short as possible, which takes minutes."""
-STEPS = 24
+STEPS = 22
 
 REGIONS = ("eu-west-1", "us-east-1")
 TYPES = ("AWS::EC2::SecurityGroup", "AWS::S3::Bucket")

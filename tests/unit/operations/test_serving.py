@@ -12,11 +12,13 @@ from driftwatch.operations.serving import wanted
 from tests.world import BUCKETS, GROUPS, World, settled_world
 
 
-def serve(world: World, *cells: str, kind: str = "scan", arguments: object = None, stopped: bool = False) -> Request:
+def serve(
+    world: World, *cells: str, kind: str = "scan", arguments: object = None, stopped: bool = False, holder: str = "daemon"
+) -> Request:
     requests.ask(world.installation, kind, cells, "ana", arguments)
     request = requests.next_pending(world.installation)
     assert request is not None
-    return serving.serve(world.installation, request, holder="daemon", stopped=lambda: stopped, report=world.events.append, folders={})
+    return serving.serve(world.installation, request, holder=holder, stopped=lambda: stopped, report=world.events.append, folders={})
 
 
 def test_a_served_scan_ends_with_the_exit_code_that_the_command_would_give() -> None:
@@ -86,7 +88,7 @@ def test_two_scans_of_one_process_exclude_each_other() -> None:
 
     def plan(wanted_: object) -> object:
         world.collector.plan = collector_plan  # type: ignore[method-assign]
-        inner.append(serve(world, "*"))
+        inner.append(serve(world, "*", holder="test"))
         return collector_plan(wanted_)  # type: ignore[arg-type]
 
     world.collector.plan = plan  # type: ignore[method-assign, assignment]
