@@ -33,9 +33,9 @@ imports: install
 	$(BIN)/lint-imports
 
 unit: install
-	$(BIN)/pytest -q tests/unit tests/test_house.py
+	$(BIN)/pytest -q -n 2 tests/unit tests/test_house.py
 
-test: install check ## the whole suite
+test: check ## the whole suite
 	$(BIN)/pytest -q -n 2 --dist loadfile tests --ignore tests/unit --ignore tests/benchmarks
 
 bench: install ## measure: calls, CPU, wall time, memory, as ratios in one run

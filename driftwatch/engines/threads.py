@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,7 +19,8 @@ SLOW_SERVICES = ("s3", "iam", "ec2", "lambda", "route53", "dynamodb", "kms")
 class ThreadEngine:
     """Runs up to `workers` units at once, and up to `per_place` of one account, region and service.
 
-    The second bound keeps a service that hangs from taking all threads: the others have theirs.
+    A free thread goes to the service that has the fewest: one that hangs or throttles in every account keeps its own share waiting, and
+    the others have theirs.
     """
 
     def __init__(self, workers: int = 32, per_place: int = 8) -> None:
@@ -40,7 +41,7 @@ class ThreadEngine:
 
 
 class _Queue:
-    """The units that wait, by place, and how many of each place are being read. Places take turns."""
+    """The units that wait, by place, and how many of each place and service are being read. The places of a service take turns."""
 
     def __init__(self, units: Sequence[ReadUnit], per_place: int) -> None:
         self._per_place = per_place
@@ -48,8 +49,11 @@ class _Queue:
         self._waiting: dict[Place, deque[ReadUnit]] = {}
         for unit in units:
             self._waiting.setdefault(_place(unit), deque()).append(unit)
-        self._turns = deque(sorted(self._waiting, key=_rank))
-        self._running: dict[Place, int] = {}
+        self._turns: dict[str, deque[Place]] = {}
+        for place in sorted(self._waiting, key=_rank):
+            self._turns.setdefault(place[2], deque()).append(place)
+        self._running: Counter[Place] = Counter()
+        self._threads: Counter[str] = Counter()
         self.problem: BaseException | None = None
 
     def drain(self, work: Callable[[ReadUnit], None], stopped: Callable[[], bool]) -> None:
@@ -66,8 +70,8 @@ class _Queue:
         """The next unit, waiting until its place has room (after `stopped` there is room for all); None when all are given out."""
         with self._changed:
             while self._waiting:
-                if self._turns:
-                    return self._take(self._turns.popleft())
+                if offering := [service for service, places in self._turns.items() if places]:
+                    return self._take(self._turns[min(offering, key=self._threads.__getitem__)].popleft())
                 if stopped():
                     return self._take(next(iter(self._waiting)))
                 self._changed.wait(_LOOK_UP_S)
@@ -75,7 +79,8 @@ class _Queue:
 
     def _take(self, place: Place) -> ReadUnit:
         unit = self._waiting[place].popleft()
-        self._running[place] = self._running.get(place, 0) + 1
+        self._running[place] += 1
+        self._threads[place[2]] += 1
         if not self._waiting[place]:
             del self._waiting[place]
             self._changed.notify_all()
@@ -87,13 +92,15 @@ class _Queue:
         place = _place(unit)
         with self._changed:
             self._running[place] -= 1
+            self._threads[place[2]] -= 1
             if place in self._waiting:
                 self._offer(place)
 
     def _offer(self, place: Place) -> None:
         """Puts a place that has units and room back in turn."""
-        if self._running[place] < self._per_place and place not in self._turns:
-            self._turns.append(place)
+        turns = self._turns[place[2]]
+        if self._running[place] < self._per_place and place not in turns:
+            turns.append(place)
             self._changed.notify()
 
 

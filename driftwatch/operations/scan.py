@@ -100,6 +100,8 @@ class _RunningScan:
             if not self._caller_stopped():
                 self._judge()
             status = self._status()
+        except LeaseLostError:  # whoever took the lease over has written how this scan ended
+            raise
         except BaseException as error:
             self._finish(ScanStatus.ABORTED if self._caller_stopped() else ScanStatus.FAILED, str(error) or type(error).__name__)
             raise

@@ -1,4 +1,4 @@
-"""Runs the benchmarks: ``python -m tests.benchmarks [NAME...] [--quick] [--strict]``. Ratios of one run; they are never asserted in a test."""
+"""Runs the benchmarks: ``python -m tests.benchmarks [NAME...] [--quick] [--strict]``. Ratios of one run, never asserted in a test."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ def main() -> int:
     if unknown := sorted(set(chosen.names) - set(BENCHMARKS)):
         parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
     missed = False
-    with tempfile.TemporaryDirectory(prefix="driftwatch-benchmarks-") as folder, closing(Bench(folder=Path(folder), quick=chosen.quick)) as bench:
+    with (
+        tempfile.TemporaryDirectory(prefix="driftwatch-benchmarks-") as folder,
+        closing(Bench(folder=Path(folder), quick=chosen.quick)) as bench,
+    ):
         for name in chosen.names or BENCHMARKS:
             started = time.perf_counter()
             table: Table = importlib.import_module(f"tests.benchmarks.{name}").run(bench)
             show(table, time.perf_counter() - started)
             missed = missed or table.missed
     return 1 if missed and chosen.strict else 0
-
 
 
 def show(table: Table, seconds: float) -> None:

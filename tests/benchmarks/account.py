@@ -69,19 +69,81 @@ class Size:
 SIZES: Mapping[str, Size] = MappingProxyType(
     {
         "small": Size(
-            **{"vpcs": 1, "subnets": 2, "groups": 3, "instances": 3, "volumes": 2, "addresses": 1, "templates": 1, "tables": 2},
-            **{"functions": 2, "keys": 2, "log_groups": 3, "alarms": 2, "databases": 1, "secrets": 2, "parameters": 12, "topics": 2},
-            **{"queues": 2, "balancers": 2, "users": 3, "roles": 4, "policies": 2, "buckets": 3, "zones": 2, "records": 3},
+            vpcs=1,
+            subnets=2,
+            groups=3,
+            instances=3,
+            volumes=2,
+            addresses=1,
+            templates=1,
+            tables=2,
+            functions=2,
+            keys=2,
+            log_groups=3,
+            alarms=2,
+            databases=1,
+            secrets=2,
+            parameters=12,
+            topics=2,
+            queues=2,
+            balancers=2,
+            users=3,
+            roles=4,
+            policies=2,
+            buckets=3,
+            zones=2,
+            records=3,
         ),
         "medium": Size(
-            **{"vpcs": 2, "subnets": 3, "groups": 60, "instances": 50, "volumes": 50, "addresses": 10, "templates": 5, "tables": 10},
-            **{"functions": 20, "keys": 6, "log_groups": 40, "alarms": 30, "databases": 8, "secrets": 10, "parameters": 60, "topics": 12},
-            **{"queues": 20, "balancers": 4, "users": 30, "roles": 80, "policies": 50, "buckets": 20, "zones": 2, "records": 40},
+            vpcs=2,
+            subnets=3,
+            groups=60,
+            instances=50,
+            volumes=50,
+            addresses=10,
+            templates=5,
+            tables=10,
+            functions=20,
+            keys=6,
+            log_groups=40,
+            alarms=30,
+            databases=8,
+            secrets=10,
+            parameters=60,
+            topics=12,
+            queues=20,
+            balancers=4,
+            users=30,
+            roles=80,
+            policies=50,
+            buckets=20,
+            zones=2,
+            records=40,
         ),
         "large": Size(
-            **{"vpcs": 6, "subnets": 6, "groups": 250, "instances": 200, "volumes": 150, "addresses": 30, "templates": 15, "tables": 40},
-            **{"functions": 70, "keys": 20, "log_groups": 150, "alarms": 120, "databases": 30, "secrets": 40, "parameters": 200},
-            **{"topics": 40, "queues": 70, "balancers": 15, "users": 100, "roles": 300, "policies": 200, "buckets": 60, "zones": 4},
+            vpcs=6,
+            subnets=6,
+            groups=250,
+            instances=200,
+            volumes=150,
+            addresses=30,
+            templates=15,
+            tables=40,
+            functions=70,
+            keys=20,
+            log_groups=150,
+            alarms=120,
+            databases=30,
+            secrets=40,
+            parameters=200,
+            topics=40,
+            queues=70,
+            balancers=15,
+            users=100,
+            roles=300,
+            policies=200,
+            buckets=60,
+            zones=4,
             records=60,
         ),
     }
@@ -138,7 +200,12 @@ def _identity(client: Client, size: Size) -> None:
 
 def _policy(number: int) -> str:
     statements = [
-        {"Sid": f"S{sid}", "Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": f"arn:aws:s3:::bucket-{number}/{sid}/*"}
+        {
+            "Sid": f"S{sid}",
+            "Effect": "Allow",
+            "Action": ["s3:GetObject", "s3:ListBucket"],
+            "Resource": f"arn:aws:s3:::bucket-{number}/{sid}/*",
+        }
         for sid in range(3)
     ]
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
@@ -175,7 +242,9 @@ def _network(client: Client, region: str, size: Size) -> list[str]:
     for number in range(size.vpcs):
         vpc = ec2.create_vpc(CidrBlock=f"10.{number}.0.0/16")["Vpc"]["VpcId"]
         subnets = [
-            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.{number}.{n}.0/24", AvailabilityZone=f"{region}{'abc'[n % 3]}")["Subnet"]["SubnetId"]
+            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.{number}.{n}.0/24", AvailabilityZone=f"{region}{'abc'[n % 3]}")["Subnet"][
+                "SubnetId"
+            ]
             for n in range(size.subnets)
         ]
         first = first or subnets
@@ -187,7 +256,12 @@ def _network(client: Client, region: str, size: Size) -> list[str]:
     for number in range(size.groups):
         group = ec2.create_security_group(GroupName=f"group-{number}", Description="a group", VpcId=vpc)["GroupId"]
         rules = [
-            {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": f"10.{port % 8}.0.0/16"}, {"CidrIp": "10.9.0.0/16"}]}
+            {
+                "IpProtocol": "tcp",
+                "FromPort": port,
+                "ToPort": port,
+                "IpRanges": [{"CidrIp": f"10.{port % 8}.0.0/16"}, {"CidrIp": "10.9.0.0/16"}],
+            }
             for port in (443, 8443, 9000 + number % 100)
         ]
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=rules)

@@ -92,7 +92,7 @@ def _table(recorded: Mapping[str, Any], seconds: Mapping[str, list[float]], requ
 
     same = requests["bare"] == requests["raw"]
     return Table(
-        title=f"cpu: collecting {recorded['resources']} resources of {recorded['types']} types by {requests['raw']} requests, on one thread",
+        title=f"cpu: {recorded['resources']} resources of {recorded['types']} types by {requests['raw']} requests, on one thread",
         lines=[
             Line(what="bare loop of the same calls", measured=f"{median(seconds['bare']):.2f} s"),
             line("collecting, up to the raw items", "raw", limit=GOAL),

@@ -124,7 +124,12 @@ def measured(limit: int) -> dict[str, Any]:
     kept = corpus(load())
     for name, keeping in kept.items():
         pairs = [(_seconds(lambda d=d: ours(keeping.inner, d)), _seconds(lambda d=d: bare(d))) for d in keeping.kept[:limit]]  # type: ignore[misc]  # noqa: B023 - called at once
-        types[name] = [len(keeping.kept), 1e6 * median(a for a, _ in pairs), 1e6 * median(b for _, b in pairs), median(a / b for a, b in pairs)]
+        types[name] = [
+            len(keeping.kept),
+            1e6 * median(a for a, _ in pairs),
+            1e6 * median(b for _, b in pairs),
+            median(a / b for a, b in pairs),
+        ]
     return {"types": types, "top": _dominating(kept)}
 
 
@@ -150,7 +155,9 @@ def _as_table(found: Mapping[str, Any]) -> dict[str, Any]:
     def line(what: str, ratio: float, measured: str, *, goal: bool = True) -> Line:
         return Line(what=what, measured=measured, ratio=ratio, against="dump and SHA-256", **(at_most(GOAL, ratio) if goal else {}))
 
-    lines = [line(f"p50 over the {len(types)} types", median(ratio for ratio, _ in ratios), f"{median(t[1] for t in types.values()):.1f} us")]
+    lines = [
+        line(f"p50 over the {len(types)} types", median(ratio for ratio, _ in ratios), f"{median(t[1] for t in types.values()):.1f} us")
+    ]
     for ratio, name in [*ratios[:8], ratios[-1]]:
         number, own, least, _ = types[name]
         lines.append(line(f"{name} ({number} documents)", ratio, f"{own:.1f} / {least:.2f} us"))

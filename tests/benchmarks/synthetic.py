@@ -30,16 +30,16 @@ class Pages:
         self._resources = resources
         self.calls = 0
 
-    def call(self, service: str, operation: str, params: Mapping[str, Any], region: str) -> dict[str, Any]:  # noqa: ARG002 - a Caller
+    def call(self, service: str, operation: str, params: Mapping[str, Any], region: str) -> dict[str, Any]:
         raise NotImplementedError(f"{service}:{operation}")
 
     def pages(
         self,
-        service: str,  # noqa: ARG002 - a Caller
-        operation: str,  # noqa: ARG002
-        params: Mapping[str, Any],  # noqa: ARG002
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
         region: str,
-        paging: Paging | None,  # noqa: ARG002
+        paging: Paging | None,
     ) -> Iterator[dict[str, Any]]:
         for start in range(0, self._resources, ON_A_PAGE):
             self.calls += 1
@@ -70,7 +70,7 @@ class SyntheticCollector(AwsCollector):
         account = Account(id=ACCOUNT, regions=REGIONS[:1])
         return plan(self._catalog, [TYPE], [Place(account=account, regions=REGIONS[:1])], wanted)
 
-    def read(self, unit: ReadUnit, reading: Reading, stopped: Callable[[], bool]) -> Iterator[Batch | CellRead]:  # noqa: ARG002
+    def read(self, unit: ReadUnit, reading: Reading, stopped: Callable[[], bool]) -> Iterator[Batch | CellRead]:
         yield from self.read_with(Pages(self.resources), unit, reading)
 
 

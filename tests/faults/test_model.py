@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
+from driftwatch.domain.diff import diff
 from driftwatch.domain.finding import LIVE, Finding
 from driftwatch.domain.normalize import Normalisation
 from driftwatch.domain.resource import Cell, Scope
@@ -145,6 +147,10 @@ class Watched(RuleBasedStateMachine):
     @rule(place=places, which=st.one_of(st.none(), places), then=scans)
     def revert(self, place: int, which: int | None, then: int) -> None:
         """One resource, or the whole cell, is again what the baseline says."""
+        self.revert_cell(place, which)
+        self.scan_again(then)
+
+    def revert_cell(self, place: int, which: int | None) -> None:
         cell, part = list((self.model.baseline or {}).items())[place % len(self.model.baseline or {})]
         world = self.model.cells[cell].world
         for id_ in IDS if which is None else [IDS[which]]:
@@ -153,7 +159,6 @@ class Watched(RuleBasedStateMachine):
             else:
                 world.pop(id_, None)
         self.show(cell)
-        self.scan_again(then)
 
     def populated(self, place: int) -> tuple[Cell, CellModel]:
         return list(self.model.cells.items())[place % len(self.model.cells)]
@@ -291,6 +296,18 @@ class Watched(RuleBasedStateMachine):
             assert (done.active, possible) == (True, True)
             self.proposal = None
 
+    @rule(place=places, which=st.one_of(st.none(), places), value=st.integers(1, 3), then=scans)
+    def approve_later(self, place: int, which: int | None, value: int, then: int) -> None:
+        """The world goes on between the capture and its approval: a change, or back to the baseline."""
+        self.capture()
+        if which is not None:
+            self.touch(place, which, "/Size", value)
+        elif self.model.baseline:
+            self.revert_cell(place, None)
+        self.scan_again(then)
+        if self.proposal:
+            self.approve()
+
     @rule()
     def restart(self) -> None:
         former = self.world
@@ -307,6 +324,17 @@ class Watched(RuleBasedStateMachine):
         for cell in wanted:
             self.hidden.pop(cell, None)
         assert done.exit_code == self.model.exit_code(self.world.now, wanted)
+
+    def expect_evidence(self, finding: Finding) -> None:
+        """The finding can be made again from what is stored: its two documents, and what the decision says of it."""
+        with self.world.store.read() as uow:
+            sides = (finding.before_fingerprint, finding.after_fingerprint)
+            before, after = (uow.documents.get(side) if side else None for side in sides)
+            decisions = uow.findings.decisions(finding.id)
+        again = diff(before, after, Normalisation(tags="Tags"))
+        assert [change.identity for change in again] == [change.identity for change in finding.drift.changes]
+        assert finding.drift_version == replace(finding.drift, changes=again).version
+        assert decisions[0]["verdict"] == finding.verdict_initial == finding.verdict_current
 
     def as_it_is_shown(self) -> Any:
         return _Shown(self)
@@ -349,6 +377,8 @@ class Watched(RuleBasedStateMachine):
         told = Counter((entry.type, entry.body["finding"]) for entry in entries[self.entries :] if entry.type.startswith("finding_"))
         for id_, finding in findings.items():
             before = self.findings.get(id_)
+            if before is None or finding.state in LIVE:
+                self.expect_evidence(finding)
             if before is None:
                 assert told[("finding_opened", id_)] == 1
             if before is not None and before.state not in LIVE:

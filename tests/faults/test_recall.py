@@ -29,7 +29,9 @@ RULES = Normalisation(
     json={"Policy": "iam-policy", "Options": "json"},
     secret={"Variables": "map-values"},
 )
-CELLS = [Cell(scope=Scope(account=ACCOUNT, region=region), type=type_) for region in ("eu-west-1", "us-east-1") for type_ in ("A::A", "B::B")]
+CELLS = [
+    Cell(scope=Scope(account=ACCOUNT, region=region), type=type_) for region in ("eu-west-1", "us-east-1") for type_ in ("A::A", "B::B")
+]
 PER_CELL = 60
 
 
@@ -187,7 +189,14 @@ def _mixed(value: Any, chance: random.Random, name: str = "") -> Any:
 # --- values that break stores ------------------------------------------------------------------------------------------------------------
 
 
-ODD = {"nul": "a\x00b", "lone surrogate": "a\ud800b", "controls": "\x01\x1b[31m", "astral": "\U0001f600", "huge number": 10**40, "bidi": "\u202e"}
+ODD = {
+    "nul": "a\x00b",
+    "lone surrogate": "a\ud800b",
+    "controls": "\x01\x1b[31m",
+    "astral": "\U0001f600",
+    "huge number": 10**40,
+    "bidi": "\u202e",
+}
 
 
 @pytest.mark.parametrize("name", ODD)

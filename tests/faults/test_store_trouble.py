@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import resource
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -11,9 +14,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
+from driftwatch.domain.change import Fetched
 from driftwatch.domain.finding import FindingState
 from driftwatch.errors import StoreError
 from tests.world import BUCKETS, GROUPS, World
@@ -63,6 +69,20 @@ def locked(path: Path, how: str = "write") -> Iterator[subprocess.Popen[str]]:
             held.stdin.close()
 
 
+@contextmanager
+def impatient(world: World) -> Iterator[None]:
+    """The store waits for a lock for a fifth of a second, instead of ten."""
+
+    def checkout(connection: Any, *_rest: object) -> None:
+        connection.execute("PRAGMA busy_timeout=200")
+
+    event.listen(world.store._engine, "checkout", checkout)
+    try:
+        yield
+    finally:
+        event.remove(world.store._engine, "checkout", checkout)
+
+
 def expect_both_drifts(world: World) -> None:
     assert sorted((finding.cell, finding.resource, finding.state) for finding in world.live()) == [
         (GROUPS, "one", FindingState.OPEN),
@@ -85,7 +105,7 @@ def test_a_scan_waits_for_a_lock_of_seconds(path: Path, how: str) -> None:
 
 def test_a_lock_that_stays_is_one_clear_error_and_costs_nothing(path: Path) -> None:
     world = world_at(path, "second", size=2)
-    with locked(path), pytest.raises(StoreError, match="locked by another process"):
+    with locked(path), impatient(world), pytest.raises(StoreError, match="locked by another process"):
         world.scan(minutes=30)
     assert not world.live()
     assert world.scan().exit_code == 2
@@ -96,7 +116,7 @@ def test_a_lock_that_comes_in_the_middle_of_a_scan_costs_nothing(path: Path) -> 
     """It comes after everything was read and stays over the rest, the scan's own end included."""
     world = world_at(path, "second", size=2)
     plain = world.source.fetch
-    with pytest.raises(StoreError, match="locked by another process"), locked_on_call(world, path):
+    with impatient(world), pytest.raises(StoreError, match="locked by another process"), locked_on_call(world, path):
         world.scan(minutes=30)
     assert {world.state(cell).reason for cell in (GROUPS, BUCKETS)} == {"not_judged"}
     world.source.fetch = plain  # type: ignore[method-assign]
@@ -113,7 +133,7 @@ def locked_on_call(world: World, path: Path) -> Iterator[None]:
     holders: list[sqlite3.Connection] = []
     plain = world.source.fetch
 
-    def fetch():  # type: ignore[no-untyped-def]
+    def fetch() -> Fetched:
         holder = sqlite3.connect(path, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
         holders.append(holder)
@@ -130,6 +150,7 @@ def locked_on_call(world: World, path: Path) -> Iterator[None]:
 # --- a full disk -------------------------------------------------------------------------------------------------------------------------
 
 
+NEW = 60
 FULL = """
 import json, sys
 from tests.faults.test_store_trouble import scan_on_a_full_disk
@@ -139,9 +160,6 @@ print(json.dumps(scan_on_a_full_disk(*sys.argv[1:])))
 
 def scan_on_a_full_disk(path: str, room: str) -> dict[str, object]:
     """In a process whose files may grow by `room` bytes only: a scan that has much to store; then what can be read, and a smaller scan."""
-    import resource
-    import signal
-
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as on a full disk: the write fails, the process goes on
     world = world_at(Path(path), "full", size=2)
     fill(world)
@@ -159,11 +177,9 @@ def scan_on_a_full_disk(path: str, room: str) -> dict[str, object]:
 
 
 def fill(world: World) -> None:
-    """More than a megabyte of new resources in the groups, in text that does not compress."""
-    import hashlib
-
-    for number in range(400):
-        noise = "".join(hashlib.sha256(f"{number}/{part}".encode()).hexdigest() for part in range(60))
+    """A megabyte of new resources in the groups, in text that hardly compresses."""
+    for number in range(NEW):
+        noise = "".join(hashlib.sha256(f"{number}/{part}".encode()).hexdigest() for part in range(250))
         world.put(GROUPS, f"new-{number:03d}", Noise=noise)
 
 
@@ -176,10 +192,10 @@ def test_a_full_disk_fails_the_scan_and_leaves_the_old_state_readable(path: Path
     assert "disk" in said["error"]
     assert said["live"] == 0
     assert "drifted" not in said["states"]
-    assert (said["after"], said["found"]) == (2, 402)
+    assert (said["after"], said["found"]) == (2, NEW + 2)
     world = world_at(path, "after", size=2)
     fill(world)
     world.now = world.now.replace(day=12)
     assert world.scan().exit_code == 2
-    assert len(world.live()) == 402
-    assert world.ledger().count("finding_opened") == 402
+    assert len(world.live()) == NEW + 2
+    assert world.ledger().count("finding_opened") == NEW + 2

@@ -42,7 +42,9 @@ class Flickering:
             there = [id_ for id_ in self.really[cell] if id_ not in self.absent[cell]]
             gone = {id_ for id_ in there if self.chance.random() < VANISHES} if flicker else set()
             self.absent[cell] = set(sorted(gone)[:2])
-            self.world.collector.world[cell] = {id_: dict(self.really[cell][id_]) for id_ in self._order(cell) if id_ not in self.absent[cell]}
+            self.world.collector.world[cell] = {
+                id_: dict(self.really[cell][id_]) for id_ in self._order(cell) if id_ not in self.absent[cell]
+            }
 
     def delete(self, number: int) -> None:
         """Deletes at most one, so that the guard stays aside; deleted resources were seen last time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ state_dir: state
 accounts: [{{id: "{account}", regions: [eu-west-1]}}]
 types: ["AWS::SQS::Queue", "AWS::SNS::Topic"]
 baselines: [{{name: production}}]
+people: people.yaml
 change_sources: [{{name: tickets, kind: files, path: changes}}]
 schedule: {{every: 1h, jitter_s: 0}}
 operations: {{listen: "127.0.0.1:{port}"{more}}}
@@ -47,6 +49,8 @@ class Place:
         folder.joinpath("changes").mkdir()
         self.config.write_text(CONFIG.format(account=account, port=self.port, more=more))
         self.policy.write_text(POLICY.format(account=account))
+        user = json.dumps(pwd.getpwuid(os.getuid()).pw_name)
+        folder.joinpath("people.yaml").write_text(f"people: [{{id: ana, os_users: [{user}]}}]\n")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DRIFTWATCH_", "COV_"))}
         self.env: Mapping[str, str] = kept | {
             "AWS_ENDPOINT_URL": url,

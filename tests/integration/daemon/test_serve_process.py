@@ -134,6 +134,11 @@ def test_a_daemon_from_its_start_to_its_end(tmp_path: Path, moto: str, serve: Ca
     daemon.until_told("request_ended", request=asked.stdout.strip(), state="done")
     assert json.loads(place.run("status", "--json").stdout)["daemon"] is True
 
+    refreshed = place.run("baseline", "refresh", "production", "--json")
+    assert refreshed.returncode == 0, refreshed.stderr
+    assert (json.loads(refreshed.stdout)["state"], json.loads(refreshed.stdout)["author"]) == ("proposed", "ana")
+    assert daemon.until_told("request_ended", kind="refresh", state="done")
+
     # a port that is taken
     refused = place.run("serve")
     assert refused.returncode == 1

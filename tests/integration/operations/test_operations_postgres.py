@@ -1,4 +1,4 @@
-"""The main job on PostgreSQL: the same answers as on SQLite, and a server that cuts its clients off loses and doubles nothing (F17, F19)."""
+"""The main job on PostgreSQL: the same answers as on SQLite, and a server that cuts its clients off costs nothing (F17, F19)."""
 
 from __future__ import annotations
 
@@ -132,13 +132,15 @@ def test_a_server_that_cuts_off_a_scan_loses_and_doubles_nothing(world: World, a
         return world.now
 
     world.change(clock=clock)
+    failed = ""
     try:
         world.scan()
     except StoreError as error:
-        assert "rolled back" in str(error) or "cut the connection" in str(error)
-        with world.store.read() as uow:
-            (last,) = uow.scans.latest()
-        assert last.status is ScanStatus.FAILED
+        failed = str(error)
+    with world.store.read() as uow:
+        (last,) = uow.scans.latest()
+    assert last.status is (ScanStatus.FAILED if failed else ScanStatus.COMPLETE)
+    assert not failed or "rolled back" in failed
     assert count >= asked
     assert world.scan().exit_code == 2
     expected = [(cell, id_) for cell in (GROUPS, BUCKETS) for id_ in ("four", "one")]
