@@ -12,7 +12,7 @@ from typing import Any
 import jmespath
 
 from driftwatch.aws.calls import Caller, CallFailed
-from driftwatch.aws.entry import DetailCall, Entry, Paging
+from driftwatch.aws.entry import DetailCall, Entry, Paging, expression
 from driftwatch.aws.replies import result_roots
 from driftwatch.aws.rows import Row, chunks, compiled, filled, in_order, members_used, search
 from driftwatch.domain.snapshot import GapReason
@@ -36,6 +36,19 @@ GONE_CODES = frozenset(
 both (ResourceNotFoundException, NoSuchEntity) are not among them: taking one for a deletion would invent a change."""
 
 _NOT_FOUND = re.compile(r"NotFound|NoSuch|DoesNotExist|NonExistent|^MISSING$", re.IGNORECASE)
+
+
+def shares_batches(entry: Entry) -> bool:
+    """Whether the items of several parents may stand in one batch: no batch's other parameters are taken from the item or its parent."""
+    return not any(_has_expression(value) for d in entry.detail if d.batch for name, value in d.params.items() if name != d.batch.param)
+
+
+def _has_expression(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_expression, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_has_expression, value))
+    return expression(value) is not None
 
 
 @dataclass(kw_only=True)

@@ -12,10 +12,11 @@ from typing import Any
 import jmespath
 
 from driftwatch.aws.calls import Caller, CallFailed
-from driftwatch.aws.details import Details
+from driftwatch.aws.details import Details, shares_batches
 from driftwatch.aws.entry import Entry, Kind
 from driftwatch.aws.intake import CellIntake, Form, item_id
 from driftwatch.aws.planning import Listing
+from driftwatch.aws.progress import Progress
 from driftwatch.aws.replies import OMITS_EMPTY, result_roots
 from driftwatch.aws.rows import Row, compiled, filled, in_order, search, stripped
 from driftwatch.aws.traffic import Limits
@@ -25,27 +26,8 @@ from driftwatch.domain.snapshot import Batch, CellRead, GapReason
 _AHEAD = 1000
 """Items of a child listing that are read ahead of their turn; the rest of a longer one is read when its turn comes."""
 _CHILD_LISTINGS_AHEAD = 8
-
-
-@dataclass(kw_only=True)
-class _Progress:
-    """What is known of one entry in this unit, beside its cells."""
-
-    entry: Entry
-    details: Details
-    failures: list[CallFailed] = field(default_factory=list)
-    off: bool = False
-    """The service is not enabled: whatever was asked answered so."""
-    cells: dict[str, CellIntake] = field(default_factory=dict)
-    broken: bool = False
-    """No further item is of use."""
-
-    def fail(self, failed: CallFailed) -> None:
-        self.broken = True
-        if all(
-            (other.reason, other.operation, other.detail) != (failed.reason, failed.operation, failed.detail) for other in self.failures
-        ):
-            self.failures.append(failed)
+_Page = tuple[Mapping[str, Any], Mapping[str, Any]]
+"""A page, and the names that are bound for its items."""
 
 
 @dataclass(kw_only=True)
@@ -66,14 +48,14 @@ class UnitReader:
     form: Callable[[Cell], Form]
     alike: Callable[[Entry], Collection[str]]
     clock: Callable[[], datetime]
-    _progress: dict[str, _Progress] = field(default_factory=dict)
+    _progress: dict[str, Progress] = field(default_factory=dict)
 
     def read(self) -> Iterator[Batch | CellRead]:
         """The batches, then the CellRead of every cell."""
         started = self.clock()
         wanted = {cell.type for cell in self.cells}
         for type_, entry in self._entries(self.listing):
-            self._progress[type_] = _Progress(entry=entry, details=self._details(entry, identity_only=type_ not in wanted))
+            self._progress[type_] = Progress(entry=entry, details=self._details(entry, identity_only=type_ not in wanted))
         for cell in self.cells:
             self._intake(self._progress[cell.type], cell)
         given = {"account": self.scope.account, "partition": self.scope.partition, "region": self.region}
@@ -140,12 +122,23 @@ class UnitReader:
 
     def _page(self, listing: Listing, page: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[Batch]:
         for entry in listing.entries:
-            progress = self._progress[entry.type]
+            yield from self._entry_of(listing, entry, [(page, names)])
+
+    def _entry_of(self, listing: Listing, entry: Entry, pages: Iterable[_Page]) -> Iterator[Batch]:
+        """What one entry reads of these pages, as one stream."""
+        try:
+            yield from self._rows(listing, self._progress[entry.type], self._items_of(listing, entry, pages))
+        except CallFailed as failed:  # a join failed: this entry and those under it are unknown
+            self._fail_entry(listing, entry, failed)
+
+    def _items_of(self, listing: Listing, entry: Entry, pages: Iterable[_Page]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+        for page, names in pages:
             try:
                 items = self._items(entry, page)
-                yield from self._rows(listing, progress, items, names)
-            except CallFailed as failed:  # a join failed, or the page has another form: this entry and those under it are unknown
+            except CallFailed as failed:  # the page has another form
                 self._fail_entry(listing, entry, failed)
+                continue
+            yield from ((item, names) for item in items)
 
     def _items(self, entry: Entry, page: Mapping[str, Any]) -> Iterable[Any]:
         name = self._name(entry)
@@ -163,12 +156,12 @@ class UnitReader:
 
     # --- items -------------------------------------------------------------------------------------------------------------------------
 
-    def _rows(self, listing: Listing, progress: _Progress, items: Iterable[Any], names: Mapping[str, Any]) -> Iterator[Batch]:
+    def _rows(self, listing: Listing, progress: Progress, items: Iterable[tuple[Any, Mapping[str, Any]]]) -> Iterator[Batch]:
         """The items of one entry: to their cells, and then the listings under them."""
         entry = progress.entry
         below = listing.children.get(entry.type, [])
         parents: list[Row] = []
-        rows = (row for item in items if (row := self._row(progress, item, names)))
+        rows = (row for item, names in items if (row := self._row(progress, item, names)))
         for row in progress.details.complete(rows):
             if intake := self._intake_of(progress, row):
                 yield from intake.put(row, region=row.region or self.region)
@@ -180,7 +173,7 @@ class UnitReader:
         for child in below:
             yield from self._children(child, parents)
 
-    def _row(self, progress: _Progress, item: Any, names: Mapping[str, Any]) -> Row | None:
+    def _row(self, progress: Progress, item: Any, names: Mapping[str, Any]) -> Row | None:
         """The item as a row; None where it lies in a region that nobody asked for."""
         entry = progress.entry
         region = search(entry.item_region, item) if entry.item_region else names.get("item_region")
@@ -193,12 +186,23 @@ class UnitReader:
         return row if row.region in progress.cells or self.ours(self._cell(entry, row.region)) else None
 
     def _children(self, listing: Listing, parents: list[Row]) -> Iterator[Batch]:
-        """The listing under each of these parents; several are begun at once."""
-        begun = in_order(self.pool, lambda parent: self._begin(listing.first, parent), parents, _CHILD_LISTINGS_AHEAD)
+        """The listing under each of these parents; several are begun at once.
+
+        Where they may, the items of all parents are one stream: else the details of each parent's few items would wait for the last's.
+        """
+        entry = listing.first
+        pages = self._child_pages(listing, in_order(self.pool, lambda parent: self._begin(entry, parent), parents, _CHILD_LISTINGS_AHEAD))
+        if len(listing.entries) == 1 and not listing.children and shares_batches(entry):
+            yield from self._entry_of(listing, entry, pages)
+        else:
+            for page, names in pages:
+                yield from self._page(listing, page, names)
+
+    def _child_pages(self, listing: Listing, begun: Iterable[tuple[Mapping[str, Any], Iterator[dict[str, Any]]]]) -> Iterator[_Page]:
         for names, pages in begun:
             try:
                 for page in pages:
-                    yield from self._page(listing, page, names)
+                    yield page, names
             except CallFailed as failed:
                 self._fail(listing, failed)
 
@@ -230,14 +234,14 @@ class UnitReader:
     def _cell(self, entry: Entry, region: str) -> Cell:
         return Cell(scope=Scope(partition=self.scope.partition, account=self.scope.account, region=region), type=entry.type)
 
-    def _intake_of(self, progress: _Progress, row: Row) -> CellIntake | None:
+    def _intake_of(self, progress: Progress, row: Row) -> CellIntake | None:
         if progress.details.identity_only:
             return None
         by_item = progress.entry.item_region or row.bound.get("item_region")
         region = (row.region or GLOBAL) if by_item else self.scope.region
         return progress.cells.get(region) or self._intake(progress, self._cell(progress.entry, region))
 
-    def _intake(self, progress: _Progress, cell: Cell) -> CellIntake:
+    def _intake(self, progress: Progress, cell: Cell) -> CellIntake:
         limits = self.limits
         intake = CellIntake(
             cell=cell,
@@ -270,7 +274,7 @@ class UnitReader:
         for child in listing.children.get(entry.type, []):
             self._fail(child, failed)
 
-    def _below(self, listing: Listing) -> list[_Progress]:
+    def _below(self, listing: Listing) -> list[Progress]:
         return [self._progress[type_] for type_ in listing.types()]
 
     def _entries(self, listing: Listing) -> Iterator[tuple[str, Entry]]:

@@ -53,8 +53,8 @@ HAND: Mapping[str, Hand] = MappingProxyType(
         ),
         "AWS::ElasticLoadBalancingV2::Listener": Hand(
             service="elasticloadbalancing",
-            calls=16,
-            why="2 regions x 2 balancers x (1 page + 1 listener x 2 details + 1 batch of tags)",
+            calls=14,
+            why="2 regions x (2 balancers x 1 page + 2 listeners x 2 details + 1 batch of tags)",
         ),
         "AWS::ElasticLoadBalancingV2::TargetGroup": Hand(
             service="elasticloadbalancing", calls=8, why="2 regions x (1 page + 2 groups x attributes + 1 batch of tags)"

@@ -202,6 +202,21 @@ def test_an_upgrade_never_carries_a_cell_into_a_baseline_that_no_longer_has_it()
     assert states(world) == ["unbaselined", "clean"]
 
 
+def test_an_upgrade_carries_no_cell_over_on_a_partial_reading() -> None:
+    """What was not read is not known under the new shape: it would be a drift of the next scan."""
+    world = settled_world()
+    world.collector.normalisations[GROUPS.type] = Normalisation(tags="Tags", drop=("Rules",))
+    world.collector.cut[GROUPS] = 1
+    for _ in range(2):
+        assert world.scan().exit_code == 3
+    assert "baseline_reshaped" not in world.ledger()
+    world.collector.cut.clear()
+    for _ in range(2):
+        assert world.scan().exit_code == 0
+    assert world.ledger().count("baseline_reshaped") == 1
+    assert "finding_opened" not in world.ledger()
+
+
 def test_the_same_drift_against_another_baseline_is_the_same_finding() -> None:
     """Baseline and value change alike beside the drift: both documents are others, what differs is the same."""
     world = World()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 
+import pytest
+
 from driftwatch.domain.drift import DriftKind
 from driftwatch.domain.resource import Cell, Scope
 from driftwatch.domain.snapshot import CellState
@@ -66,6 +68,7 @@ class Flickering:
         return ids
 
 
+@pytest.mark.slow
 def test_nothing_that_only_left_out_single_listings_is_deleted_and_every_deletion_is_found() -> None:
     print("seed", SEED)
     flickering = Flickering(random.Random(SEED))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from driftwatch.aws.catalog import load
 from driftwatch.aws.sessions import Account
 from driftwatch.domain.resource import GLOBAL
 from tests.integration.aws.aws_server import AwsServer
 from tests.integration.aws.scans import Scanned, scan
+from tests.moto_server import moto_server
 
 MOTO_ACCOUNT = "123456789012"
 OTHER_ACCOUNT = "111111111111"
@@ -23,17 +21,9 @@ OTHER_ACCOUNT = "111111111111"
 
 @pytest.fixture
 def moto(aws: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    try:
+    with moto_server() as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         yield
-    finally:
-        urllib.request.urlopen(urllib.request.Request(f"{url}/moto-api/reset", method="POST")).close()  # its state is the process's
-        server.stop()
 
 
 def client(service: str, region: str = "eu-west-1", **credentials: str) -> Any:

@@ -14,13 +14,13 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from driftwatch.domain.scan import ScanStatus
 from driftwatch.stores.store import SqlStore, open_store
 from tests.integration.aws.aws_server import ACCOUNT, Asked, AwsServer, Reply, aws_server, reply_json
 from tests.integration.daemon.processes import Place, Serving, free_port
 from tests.integration.daemon.stage import wait_until
+from tests.moto_server import moto_server
 
 SEED = int(os.environ.get("DRIFTWATCH_TEST_SEED", "20260310"))
 MOTO_ACCOUNT = "123456789012"
@@ -28,11 +28,8 @@ MOTO_ACCOUNT = "123456789012"
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture

@@ -92,6 +92,7 @@ def scanned() -> tuple[Ended, float]:
         return ended, time.monotonic() - begun
 
 
+@pytest.mark.slow
 def test_a_throttled_service_delays_no_other(two_accounts: AwsServer) -> None:
     scanned()  # clients and service descriptions are made once
     free, _ = scanned()
