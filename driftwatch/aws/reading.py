@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any
 
 import jmespath
@@ -125,7 +125,6 @@ class UnitReader:
             yield from self._entry_of(listing, entry, [(page, names)])
 
     def _entry_of(self, listing: Listing, entry: Entry, pages: Iterable[_Page]) -> Iterator[Batch]:
-        """What one entry reads of these pages, as one stream."""
         try:
             yield from self._rows(listing, self._progress[entry.type], self._items_of(listing, entry, pages))
         except CallFailed as failed:  # a join failed: this entry and those under it are unknown
@@ -134,11 +133,9 @@ class UnitReader:
     def _items_of(self, listing: Listing, entry: Entry, pages: Iterable[_Page]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
         for page, names in pages:
             try:
-                items = self._items(entry, page)
+                yield from zip(self._items(entry, page), repeat(names))
             except CallFailed as failed:  # the page has another form
                 self._fail_entry(listing, entry, failed)
-                continue
-            yield from ((item, names) for item in items)
 
     def _items(self, entry: Entry, page: Mapping[str, Any]) -> Iterable[Any]:
         name = self._name(entry)

@@ -74,7 +74,7 @@ HAND: Mapping[str, Hand] = MappingProxyType(
         "AWS::Logs::LogGroup": Hand(service="logs", calls=8, why="2 regions x (1 page + 3 groups x tags)"),
         "AWS::RDS::DBInstance": Hand(service="rds", calls=2, why="2 regions x 1 page"),
         "AWS::RDS::DBCluster": Hand(service="rds", calls=2, why="2 regions x 1 page"),
-        "AWS::Route53::HostedZone": Hand(service="route53", calls=7, why="1 page + 2 zones x 3 details"),
+        "AWS::Route53::HostedZone": Hand(service="route53", calls=8, why="1 page + 2 zones x 3 details + 1 batch of tags"),
         "AWS::Route53::RecordSet": Hand(service="route53", calls=2, why="2 zones x 1 page"),
         "AWS::S3::Bucket": Hand(service="s3", calls=43, why="1 page + 3 buckets x 14 details"),
         "AWS::SecretsManager::Secret": Hand(service="secretsmanager", calls=10, why="2 regions x (1 page + 2 secrets x 2 details)"),
