@@ -7,8 +7,10 @@ import importlib
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table as Grid
@@ -17,12 +19,18 @@ from tests.benchmarks import BENCHMARKS
 from tests.benchmarks.world import Bench, Table
 
 
-def main() -> int:
+def module(name: str) -> Any:
+    """The benchmark of that name."""
+    return importlib.import_module(f"tests.benchmarks.{name}")
+
+
+def main(arguments: Sequence[str] | None = None, find: Callable[[str], Any] = module) -> int:
+    """Runs what the arguments ask for (None: those of the process); 1 when a goal was missed in a strict run, else 0."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Measures driftwatch, as ratios taken in one run.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these: {', '.join(BENCHMARKS)}")
     parser.add_argument("--quick", action="store_true", help="smaller sizes, single rounds")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a goal is missed")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     if unknown := sorted(set(chosen.names) - set(BENCHMARKS)):
         parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
     missed = False
@@ -32,7 +40,7 @@ def main() -> int:
     ):
         for name in chosen.names or BENCHMARKS:
             started = time.perf_counter()
-            table: Table = importlib.import_module(f"tests.benchmarks.{name}").run(bench)
+            table: Table = find(name).run(bench)
             show(table, time.perf_counter() - started)
             missed = missed or table.missed
     return 1 if missed and chosen.strict else 0

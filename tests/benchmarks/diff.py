@@ -84,8 +84,9 @@ def diffed(path: str, cells: int) -> dict[str, Any]:
                 for mismatch in uow.observations.mismatches(cell(number), NAME):
                     assert mismatch.baseline
                     assert mismatch.current
-                    sides = (uow.documents.get(side.fingerprint) for side in (mismatch.baseline, mismatch.current))
-                    found += bool(diff(*sides, RULES))
+                    before = uow.documents.get(mismatch.baseline.fingerprint)
+                    after = uow.documents.get(mismatch.current.fingerprint)
+                    found += bool(diff(before, after, RULES))
         return {"cpu": time.process_time() - started, "changed": found}
 
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from driftwatch.__main__ import spare_the_collector
 from driftwatch.aws.catalog import load
 from driftwatch.aws.collector import AwsCollector
 from driftwatch.aws.embedded_yaml import read_yaml
@@ -33,7 +34,8 @@ ONE_THREAD = Limits(calls_in_flight=1, calls_per_place=1)
 
 
 def collector(kind: Callable[..., AwsCollector] = AwsCollector, *, without: Collection[str] = (), limits: Limits | None = None) -> Any:
-    """A collector of the fake account, for the types of the catalogue but those `without`."""
+    """A collector of the fake account, for the types of the catalogue but those `without`, in a process set up as the command's is."""
+    spare_the_collector()
     catalog = load()
     types = [name for name in catalog if name not in without and name not in UNREADABLE]
     account = Account(id=ACCOUNT, regions=REGIONS)
