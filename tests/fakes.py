@@ -44,6 +44,8 @@ class FakeCollector:
     """As above, but known when planning."""
     unplanned: set[Cell] = field(default_factory=set)
     """Cells that no plan names; they come up while another cell of their type and account is read (S3 buckets of a new region)."""
+    every: dict[str, int] = field(default_factory=dict)
+    """Types that need only be read in each n-th scheduled scan."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     key: bytes = TEST_KEY
     key_id: str = TEST_KEY_ID
@@ -79,6 +81,7 @@ class FakeCollector:
             ),
             gaps=tuple(gaps),
             not_enabled=off,
+            every=dict(self.every),
         )
 
     def read(self, unit: ReadUnit, reading: Reading, stopped: Callable[[], bool]) -> Iterator[Batch | CellRead]:

@@ -11,8 +11,11 @@ from driftwatch.aws.calls import AwsCaller, Caller, Traffic
 from driftwatch.aws.embedded_yaml import read_yaml
 from driftwatch.aws.entry import Entry
 from driftwatch.aws.intake import Form
+from driftwatch.aws.kept import Keeping, Kept
 from driftwatch.aws.planning import Discovery, Place, call_region, listings, plan
-from driftwatch.aws.reading import UnitReader, members_of
+from driftwatch.aws.reading import UnitReader
+from driftwatch.aws.replies import result_roots
+from driftwatch.aws.rows import compiled
 from driftwatch.aws.sessions import Account, Sessions
 from driftwatch.aws.traffic import Counters, Limits
 from driftwatch.domain.embedded import YamlReader
@@ -56,6 +59,7 @@ class AwsCollector:
         self._sessions = Sessions(accounts, self._limits)
         self._traffic = Traffic(self._limits)
         self._discovery = Discovery(lambda account: AwsCaller(self._sessions, self._traffic, account.id), self._sessions.regions)
+        self._kept = Kept()
         self._places: dict[str, Place] = {}
 
     @property
@@ -99,6 +103,7 @@ class AwsCollector:
                 form=lambda cell: self._form(cell, reading.pinned.get(cell)),
                 alike=lambda entry: self._members[_question(entry)],
                 clock=self._clock,
+                keeping=lambda: Keeping(kept=self._kept, account=account.id, use=reading.may_keep, clock=self._clock),
             ).read()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -127,7 +132,7 @@ class AwsCollector:
         members: dict[tuple[str, str], frozenset[str]] = {}
         for entry in self._catalog.values():
             question = _question(entry)
-            members[question] = members.get(question, frozenset()) | members_of(entry)
+            members[question] = members.get(question, frozenset()) | result_roots(compiled(entry.list.items).parsed)
         return members
 
 

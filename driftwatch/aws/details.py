@@ -13,6 +13,7 @@ import jmespath
 
 from driftwatch.aws.calls import Caller, CallFailed
 from driftwatch.aws.entry import DetailCall, Entry, Paging, expression
+from driftwatch.aws.kept import Keeping
 from driftwatch.aws.replies import result_roots
 from driftwatch.aws.rows import Row, chunks, compiled, filled, in_order, members_used, search
 from driftwatch.domain.snapshot import GapReason
@@ -60,6 +61,7 @@ class Details:
     region: str
     pool: Executor
     window: int
+    keeping: Keeping
     identity_only: bool = False
     """Only as far as children need it: the details that replace the item."""
     _joined: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -150,6 +152,13 @@ class Details:
         service, operation = self.entry.service, detail.op
         params = filled(dict(detail.params), self._names(row), f"{service}:{operation}")
         region = row.region or self.region
+        if not detail.every:
+            return self._asked(detail, params, region)
+        question = (self.entry.type, detail.into, operation, region, repr(params))
+        return self.keeping.value(question, detail.every, row.item, lambda: self._asked(detail, params, region))
+
+    def _asked(self, detail: DetailCall, params: Mapping[str, Any], region: str) -> Any:
+        service, operation = self.entry.service, detail.op
         if detail.paging is Paging.SINGLE:
             return self._take(detail, self.caller.call(service, operation, params, region))
         taken = [self._take(detail, page) for page in self.caller.pages(service, operation, params, region, detail.paging)]

@@ -76,8 +76,8 @@ TypeName = Annotated[Text, Field(pattern=TYPE_NAME)]
 Params = Mapping[Text, Any]
 Codes = tuple[Text, ...]
 Every = Annotated[StrictInt, Field(ge=1)] | Literal["on-change"]
-"""Reserved: says how seldom a call would do. It is accepted and changes nothing: every scan makes every call. A value kept from an
-earlier scan would be reported as seen now, and a scan must not vouch for what it did not look at."""
+"""How often a call is made: in each n-th scheduled scan, or when the item of its resource is another one than at its last reading. A scan
+that a person asked for makes every call. See `aws.kept` for details, `operations.due` for listings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ class ListCall:
     calls. Neither these nor those of `off` are taken for an answer once a page has come: then the rest is missing."""
     strip: Mapping[Text, Text] = field(default_factory=dict)
     """member -> literal prefix that is taken off its text in every item before anything else looks at it."""
-    every: Every | None = None
+    every: Annotated[StrictInt, Field(ge=1)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,9 +229,15 @@ def entry_faults(entry: Entry) -> Iterable[tuple[str, str]]:
         plain_path(entry.tags or "Tags")
     except ValueError as error:
         yield "tags", str(error)
+    yield from _detail_faults(entry)
+
+
+def _detail_faults(entry: Entry) -> Iterable[tuple[str, str]]:
     intos = [detail.into for detail in entry.detail if detail.into not in ("@", "+")]
     for into in sorted({into for into in intos if intos.count(into) > 1}):
         yield "detail", f"two details go into {into}"
     for detail in entry.detail:
         if detail.batch and detail.join:
             yield "detail", f"{detail.op}: batch and join exclude each other"
+        if detail.every and (detail.batch or detail.join):
+            yield "detail", f"{detail.op}: every is for details that are read one by one; a batch or a join is read in every scan"

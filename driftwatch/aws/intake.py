@@ -109,7 +109,16 @@ class CellIntake:
         if self._waiting:
             yield self._batch()
 
-    def end(self, failures: list[CallFailed], *, off: bool, started_at: datetime, clock: Callable[[], datetime], calls: int) -> CellRead:
+    def end(
+        self,
+        failures: list[CallFailed],
+        *,
+        off: bool,
+        started_at: datetime,
+        clock: Callable[[], datetime],
+        calls: int,
+        kept_since: datetime | None,
+    ) -> CellRead:
         """How the cell's reading ended. `failures` are those of the whole cell, `off` says that the service is not enabled."""
         gaps = [Gap(cell=self.cell, reason=f.reason, detail=f.detail, operation=f.operation) for f in failures]
         gaps += self._gaps
@@ -126,6 +135,7 @@ class CellIntake:
             listed=self.listed,
             calls=calls,
             gaps=tuple(gaps),
+            kept_since=kept_since,
         )
 
     def _batch(self) -> Batch:

@@ -176,7 +176,8 @@ def plan(catalog: Mapping[str, Entry], types: Collection[str], places: Iterable[
                     not_enabled += cells
                 else:
                     units.append(_unit(tree, place.account, region, cells))
-    return Plan(units=tuple(units), gaps=tuple(gaps), not_enabled=tuple(not_enabled))
+    every = {name: catalog[name].list.every or 1 for name in types}
+    return Plan(units=tuple(units), gaps=tuple(gaps), not_enabled=tuple(not_enabled), every={k: n for k, n in every.items() if n > 1})
 
 
 def _cells(tree: Listing, place: Place, region: str, catalog: Mapping[str, Entry], types: Collection[str]) -> Iterator[Cell]:

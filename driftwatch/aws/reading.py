@@ -15,9 +15,10 @@ from driftwatch.aws.calls import Caller, CallFailed
 from driftwatch.aws.details import Details, shares_batches
 from driftwatch.aws.entry import Entry, Kind
 from driftwatch.aws.intake import CellIntake, Form, item_id
+from driftwatch.aws.kept import Keeping
 from driftwatch.aws.planning import Listing
 from driftwatch.aws.progress import Progress
-from driftwatch.aws.replies import OMITS_EMPTY, result_roots
+from driftwatch.aws.replies import OMITS_EMPTY
 from driftwatch.aws.rows import Row, compiled, filled, in_order, search, stripped
 from driftwatch.aws.traffic import Limits
 from driftwatch.domain.resource import GLOBAL, Cell, Scope
@@ -48,6 +49,7 @@ class UnitReader:
     form: Callable[[Cell], Form]
     alike: Callable[[Entry], Collection[str]]
     clock: Callable[[], datetime]
+    keeping: Callable[[], Keeping]
     _progress: dict[str, Progress] = field(default_factory=dict)
 
     def read(self) -> Iterator[Batch | CellRead]:
@@ -69,7 +71,8 @@ class UnitReader:
             progress = self._progress[type_]
             for intake in progress.cells.values():
                 yield from intake.rest()
-                yield intake.end(progress.failures, off=progress.off, started_at=started, clock=self.clock, calls=calls)
+                kept = progress.details.keeping.oldest
+                yield intake.end(progress.failures, off=progress.off, started_at=started, clock=self.clock, calls=calls, kept_since=kept)
                 calls = 0  # the calls of a unit are shared by its cells: they are told once
 
     # --- listings ------------------------------------------------------------------------------------------------------------------
@@ -257,6 +260,7 @@ class UnitReader:
             region=self.region,
             pool=self.pool,
             window=4 * self.limits.calls_per_place,
+            keeping=self.keeping(),
             identity_only=identity_only,
         )
 
@@ -293,8 +297,3 @@ def _says_none(entry: Entry, failed: CallFailed) -> bool:
 def _failing(failed: CallFailed) -> Iterator[dict[str, Any]]:
     raise failed
     yield  # it is a generator: the failure comes when it is read
-
-
-def members_of(entry: Entry) -> frozenset[str]:
-    """The members of the listing's reply that the entry reads."""
-    return result_roots(compiled(entry.list.items).parsed)

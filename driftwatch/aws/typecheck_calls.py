@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from driftwatch.aws.catalog import Catalog
-from driftwatch.aws.entry import DetailCall, Entry, Kind, ListCall, Paging
+from driftwatch.aws.entry import DetailCall, Entry, Kind, Paging
 from driftwatch.aws.expressions import infer, roots
 from driftwatch.aws.inspection import Inspection, Level
 from driftwatch.aws.parameters import check_params
@@ -100,7 +100,6 @@ def _check_listing(inspection: Inspection, bound: Mapping[str, Type]) -> Type | 
             inspection.report(f"{call.op}: {fault}", "list", call.op, "params")
     for code in (*call.off, *call.absent):
         _check_code(inspection, operation, code, "list", call.op)
-    _check_every(inspection, call, "list", call.op)
     _check_paging(inspection, operation, call.paging, call.items, "list", call.op, page_by_page=True)
     item = item_of(entry, inspection.sdk)
     if entry.kind is Kind.SINGLETON and item.form not in (Form.OBJECT, Form.MAP, Form.FREE):
@@ -111,12 +110,6 @@ def _check_listing(inspection: Inspection, bound: Mapping[str, Type]) -> Type | 
             if found.form not in (Form.STRING, Form.FREE):
                 inspection.report(f"strip: {name} is {found}, not a text", "list", "strip", name)
     return item
-
-
-def _check_every(inspection: Inspection, call: ListCall | DetailCall, *needles: str) -> None:
-    if call.every is not None:
-        text = f"{call.op}: every = {call.every!r} changes nothing yet: the call is made in every scan"
-        inspection.report(text, *needles, "every", level=Level.WARNING)
 
 
 def _check_paging(
@@ -162,7 +155,6 @@ def _check_detail(inspection: Inspection, detail: DetailCall, item: Type, bound:
         inspection.report(f"{detail.op}: {fault}", *where, "params")
     for code in (*detail.absent, *detail.off):
         _check_code(inspection, operation, code, *where)
-    _check_every(inspection, detail, *where)
     taken = _taken(inspection, detail, operation, item)
     if detail.into == "@":
         return taken

@@ -13,7 +13,7 @@ from typing import Any, Final
 import structlog
 
 from driftwatch.daemon import lease
-from driftwatch.daemon.ticks import Ticks
+from driftwatch.daemon.ticks import SCHEDULED, Ticks
 from driftwatch.daemon.traffic import Traffic
 from driftwatch.daemon.worker import Worker
 from driftwatch.domain.report import Event, Report
@@ -119,9 +119,10 @@ class Daemon:
         self.request_scan(why="start")
         self._log.info("started", holder=self._holder, policy=self.installation.policy.version)
 
-    def request_scan(self, cells: Sequence[str] = (), why: str = "schedule") -> Request:
+    def request_scan(self, cells: Sequence[str] = (), why: str = SCHEDULED) -> Request:
         """Puts a request into the store, where it survives a restart, and wakes the worker."""
-        request = requests.ask(self.installation, "scan", cells, person=why)
+        arguments = {"due_only": True} if why == SCHEDULED else None
+        request = requests.ask(self.installation, "scan", cells, why, arguments)
         self._worker.wake()
         return request
 

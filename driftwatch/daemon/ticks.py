@@ -22,6 +22,8 @@ LATE_AFTER_S: Final = 5.0
 MISFIRE_GRACE_S: Final = 300
 """A tick that could not fire for longer than this is missed: it is counted, and its scan requested now."""
 SCAN: Final = "scan"
+SCHEDULED: Final = "schedule"
+"""Why a tick requests a scan. Only such a scan may leave cells and details as they were last read (`every` in the catalogue)."""
 CONFIRM: Final = "confirm"
 
 Request = Callable[[Sequence[str], str], object]
@@ -79,12 +81,12 @@ class Ticks:
     def tick(self) -> None:
         """One tick: requests a scan of everything. When the store fails, the scan is owed (`pay`)."""
         overlapping = self._busy()
-        if self._ask((), "schedule"):
+        if self._ask((), SCHEDULED):
             self._metrics.ticks.labels("overlapping" if overlapping else "requested").inc()
 
     def pay(self) -> None:
         """Requests the scan that is owed, if one is."""
-        if self._owed.is_set() and self._ask((), "schedule"):
+        if self._owed.is_set() and self._ask((), SCHEDULED):
             self._owed.clear()
 
     def confirm(self, cells: Sequence[str], after_s: float) -> None:

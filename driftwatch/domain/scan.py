@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -30,6 +30,13 @@ class Plan:
     units: tuple[ReadUnit, ...]
     gaps: tuple[Gap, ...] = ()
     not_enabled: tuple[Cell, ...] = ()
+    every: Mapping[str, int] = field(default_factory=dict)
+    """The types whose listing need only be made in each n-th scheduled scan, with n."""
+
+    def without(self, cells: Collection[Cell]) -> Plan:
+        """The plan less these cells; a unit that is left without a cell falls away."""
+        kept = ((unit, tuple(cell for cell in unit.cells if cell not in cells)) for unit in self.units)
+        return replace(self, units=tuple(replace(unit, cells=left) for unit, left in kept if left))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +44,8 @@ class Reading:
     """Under which normalisation to read the cells of a unit: the pinned one of those that have one, else the catalogue's."""
 
     pinned: Mapping[Cell, Normalisation] = field(default_factory=dict)
+    may_keep: bool = False
+    """Whether details may be told as an earlier scan read them, where the catalogue allows it."""
 
 
 class ScanStatus(StrEnum):
@@ -56,6 +65,7 @@ class Scan:
     status: ScanStatus = ScanStatus.RUNNING
     ended_at: datetime | None = None
     cells: int = 0
+    """What it answers for: the cells that it read, and those that were not due and stayed as they were."""
     gaps: int = 0
     resources: int = 0
     calls: int = 0
@@ -66,9 +76,10 @@ class Scan:
 class CellStatus:
     """What is known of a cell: its state as last judged, and its last complete reading.
 
-    `read_at` is when the last reading of any outcome ended; `complete_started_at` when the last complete one began: every resource
-    of the cell was certainly in its stored state at some time after that. `digest` is the cell digest over the stored fingerprints,
-    `shape` the shape they were made with, `held` the digest of a listing that is held as a suspected mass deletion.
+    `read_at` is when the last reading of any outcome ended; `complete_started_at` when the last complete one began, or when the oldest
+    detail was read that it kept: every resource of the cell was certainly in its stored state at some time after that.
+    `digest` is the cell digest over the stored fingerprints, `shape` the shape they were made with, `held` the digest of a listing that
+    is held as a suspected mass deletion.
     """
 
     cell: Cell

@@ -93,7 +93,8 @@ class CellRead:
     """The end of a cell's reading. `complete` means: every resource that the service lists was in a Batch, in full.
 
     A gap with a `resource_id` means that one resource was listed but not read in full: it is present, its state unknown. Then the
-    outcome is INCOMPLETE, too. `listed` counts the resources the listing named; `calls` the API calls made for this cell.
+    outcome is INCOMPLETE, too. `listed` counts the resources the listing named; `calls` the API calls made for this cell. `known_since` is
+    when the oldest part of what was told was read: before `started_at` where details of an earlier scan were kept, else that itself.
     """
 
     cell: Cell
@@ -104,6 +105,11 @@ class CellRead:
     listed: int = 0
     calls: int = 0
     gaps: tuple[Gap, ...] = ()
+    kept_since: datetime | None = None
+
+    @property
+    def known_since(self) -> datetime:
+        return min(self.kept_since or self.started_at, self.started_at)
 
     @property
     def complete(self) -> bool:

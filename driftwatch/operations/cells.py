@@ -96,7 +96,7 @@ class CellPass:
         status = replace(self._status(read, state, reason), shape=self.layout.shape, digest=digest, count=count)
         if gaps:  # a deletion is dated from the last listing that had everything
             return status, read
-        return replace(status, complete_started_at=read.started_at, complete_ended_at=read.ended_at), read
+        return replace(status, complete_started_at=read.known_since, complete_ended_at=read.ended_at), read
 
     @property
     def first(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from driftwatch.domain.baseline import BaselineCell, baseline_of
@@ -12,6 +12,7 @@ from driftwatch.domain.request import Lease
 from driftwatch.domain.resource import GLOBAL, Cell
 from driftwatch.domain.scan import CellStatus, Plan, Reading, ReadUnit
 from driftwatch.domain.snapshot import Batch, CellRead, CellState, Gap, Outcome
+from driftwatch.operations import due
 from driftwatch.operations.cells import NOT_JUDGED, CellPass, Layout, Release
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.judge import Pending, judged_report
@@ -24,6 +25,8 @@ class Totals:
     """What a scan has read so far."""
 
     cells: int = 0
+    skipped: int = 0
+    """Cells that were not due: they stay as they were."""
     gaps: int = 0
     resources: int = 0
     calls: int = 0
@@ -54,17 +57,18 @@ class Intake:
         self._unnamed: dict[str, list[Cell]] = {}
         self._active: dict[tuple[str, Cell], BaselineCell] = {}
         self._former: dict[Cell, CellStatus] = {}
+        self._may_keep = False
         self.pending: list[Pending] = []
         self.totals = Totals()
 
-    def prepare(self, plan: Plan, *, whole: bool) -> None:
-        """Pins the active baselines, records what is unreadable from the start, and marks every planned cell that was never read."""
+    def prepare(self, plan: Plan, *, whole: bool, due_only: bool) -> Sequence[ReadUnit]:
+        """What is to be read. Pins the active baselines, records what is unreadable from the start, and marks what was never read."""
         installation = self._installation
         planned = {cell for unit in plan.units for cell in unit.cells}
-        self._report(ScanPlanned(scan_id=self._scan_id, cells=len(planned) + len(plan.gaps) + len(plan.not_enabled)))
         with installation.store.write(self._lease()) as uow:
             self._active = _active_cells(uow, [pattern.name for pattern in installation.baselines])
             self._former = {status.cell: status for status in uow.cells.all()}
+            skipped = self._skipped(uow, plan) if due_only else frozenset()
             for cell in planned - self._former.keys():
                 uow.cells.set_state(cell, CellState.UNKNOWN, "not_read")
             listed = planned | {gap.cell for gap in plan.gaps} | set(plan.not_enabled)
@@ -74,10 +78,20 @@ class Intake:
                     self._unnamed.setdefault(unit.id, []).append(cell)
                 elif cell not in listed and whole:
                     self._retire(uow, status)
+        self.totals = Totals(skipped=len(skipped))
+        self._report(ScanPlanned(scan_id=self._scan_id, cells=len(listed) - len(skipped)))
         for cell, gaps in _by_cell(plan.gaps).items():
             self._end_without_reading(cell, Outcome.INCOMPLETE, tuple(gaps))
         for cell in plan.not_enabled:
             self._end_without_reading(cell, Outcome.NOT_ENABLED, ())
+        self._may_keep = due_only
+        return plan.without(skipped).units
+
+    def _skipped(self, uow: UnitOfWork, plan: Plan) -> frozenset[Cell]:
+        known = due.Known(
+            former=self._former, baselined=self._part, shape=lambda type_: self._installation.collector.normalisation(type_)[0]
+        )
+        return due.skipped(uow, plan, known, now=self._installation.clock(), freshness_s=self._installation.freshness_s)
 
     def _retire(self, uow: UnitOfWork, status: CellStatus) -> None:
         """A cell that the configuration no longer names: with resources it stays visible as unknown, without it is not enabled."""
@@ -98,7 +112,7 @@ class Intake:
         ended: dict[str, CellRead] = {}
         unnamed = set(self._unnamed.get(unit.id, ()))
         pinned = {cell: layout.rules for cell in unit.cells if (layout := self._layout(cell)).coming}
-        for event in installation.collector.read(unit, Reading(pinned=pinned), self._stopped):
+        for event in installation.collector.read(unit, Reading(pinned=pinned, may_keep=self._may_keep), self._stopped):
             cell_pass = passes.get(event.cell) or passes.setdefault(event.cell, self._pass(event.cell))
             if isinstance(event, Batch):
                 with installation.store.write(self._lease()) as uow:
@@ -116,7 +130,7 @@ class Intake:
     def _end(self, cell_pass: CellPass, read: CellRead) -> None:
         """Concludes a cell. One that equals its baseline is settled at once; one that may differ stays unknown until it is judged."""
         cell, name = cell_pass.cell, baseline_of(cell_pass.cell, self._installation.baselines)
-        part = self._active.get((name, cell)) if name else None
+        part = self._part(cell)
         with self._installation.store.write(self._lease()) as uow:
             status, read = cell_pass.conclude(uow, read, baselined=part is not None)
             status = replace(status, scan_id=self._scan_id)
@@ -135,13 +149,17 @@ class Intake:
         return CellPass(cell, self._layout(cell), self._former.get(cell), self._releases.get(cell))
 
     def _layout(self, cell: Cell) -> Layout:
+        return layout_of(self._installation, cell, self._part(cell))
+
+    def _part(self, cell: Cell) -> BaselineCell | None:
         name = baseline_of(cell, self._installation.baselines)
-        return layout_of(self._installation, cell, self._active.get((name, cell)) if name else None)
+        return self._active.get((name, cell)) if name else None
 
     def _count(self, read: CellRead) -> None:
         with self._guard:
             known = self.totals
-            self.totals = Totals(
+            self.totals = replace(
+                known,
                 cells=known.cells + 1,
                 gaps=known.gaps + len(read.gaps),
                 resources=known.resources + read.listed,

@@ -45,6 +45,8 @@ class ScanOrder:
     wanted: Callable[[Cell], bool] = everything
     whole: bool = True
     """Whether `wanted` is everything: only then is a stored cell that is not planned known to be out of the configuration."""
+    due_only: bool = False
+    """Whether cells and details may be left as an earlier scan read them, where the catalogue says that this is often enough."""
     releases: Mapping[Cell, Release] = field(default_factory=dict)
 
 
@@ -95,8 +97,8 @@ class _RunningScan:
         try:
             policies.activate(installation)
             plan = installation.collector.plan(self._order.wanted)
-            self._intake.prepare(plan, whole=self._order.whole)
-            installation.engine.run(plan.units, self._intake.unit, self._stopped)
+            units = self._intake.prepare(plan, whole=self._order.whole, due_only=self._order.due_only)
+            installation.engine.run(units, self._intake.unit, self._stopped)
             if not self._caller_stopped():
                 self._judge()
             status = self._status()
@@ -150,13 +152,19 @@ class _RunningScan:
             status=status,
             ended_at=now,
             error=error,
-            cells=totals.cells,
+            cells=totals.cells + totals.skipped,
             gaps=totals.gaps,
             resources=totals.resources,
             calls=totals.calls,
         )
         body = {"scan": ended.id, "status": status.value, "trigger": ended.trigger, "error": error}
-        counts = {"cells": totals.cells, "gaps": totals.gaps, "resources": totals.resources, "calls": totals.calls}
+        counts = {
+            "cells": totals.cells,
+            "skipped": totals.skipped,
+            "gaps": totals.gaps,
+            "resources": totals.resources,
+            "calls": totals.calls,
+        }
         with self._installation.store.write() as uow:
             uow.scans.finish(ended)
             uow.ledger.append(now, "scan_ended", body | counts)

@@ -112,9 +112,9 @@ def free_dead(installation: Installation, is_dead: Callable[[str], bool]) -> Non
 
 
 def _scan(installation: Installation, request: Request, holder: str, stopped: Callable[[], bool], report: Report) -> ScanDone:
-    confirmed = (request.arguments or {}).get("confirm_absence", {})
-    order = scan_order(installation, request.cells, request.person, confirmed, request.person)
-    return scan(installation, order, holder=holder, stopped=stopped, report=report)
+    arguments = request.arguments or {}
+    order = scan_order(installation, request.cells, request.person, arguments.get("confirm_absence", {}), request.person)
+    return scan(installation, replace(order, due_only=bool(arguments.get("due_only"))), holder=holder, stopped=stopped, report=report)
 
 
 def _refresh(installation: Installation, request: Request, folders: Mapping[str, Path]) -> Json:

@@ -82,6 +82,22 @@ HAND: Mapping[str, Hand] = MappingProxyType(
         "AWS::SNS::Subscription": Hand(service="sns", calls=6, why="2 regions x (1 page + 2 subscriptions x attributes)"),
         "AWS::SQS::Queue": Hand(service="sqs", calls=10, why="2 regions x (1 page + 2 queues x 2 details)"),
         "AWS::SSM::Parameter": Hand(service="ssm", calls=4, why="2 regions x 2 pages: 12 parameters, 10 on a page"),
+        "AWS::ApiGateway::RestApi": Hand(service="apigateway", calls=2, why="2 regions x 1 page, and there is none"),
+        "AWS::ApiGatewayV2::Api": Hand(service="apigateway", calls=2, why="2 regions x 1 page, and there is none"),
+        "AWS::AutoScaling::AutoScalingGroup": Hand(service="autoscaling", calls=2, why="2 regions x 1 page, and there is none"),
+        "AWS::CertificateManager::Certificate": Hand(service="acm", calls=2, why="2 regions x 1 page, and there is none"),
+        "AWS::CloudFormation::Stack": Hand(service="cloudformation", calls=2, why="2 regions x 1 page, and there is none"),
+        "AWS::ECR::Repository": Hand(service="ecr", calls=2, why="2 regions x 1 page, and there is none"),
+        "AWS::ECS::Cluster": Hand(service="ecs", calls=2, why="2 regions x 1 page, and there is none"),
+        "AWS::ECS::Service": Hand(service="ecs", calls=0, why="listed under each cluster, and there is none"),
+        "AWS::ECS::TaskDefinition": Hand(service="ecs", calls=2, why="2 regions x 1 page of families, and there is none"),
+        "AWS::EFS::FileSystem": Hand(service="elasticfilesystem", calls=2, why="2 regions x 1 page, and there is none"),
+        "AWS::EKS::Cluster": Hand(service="eks", calls=2, why="2 regions x 1 page, and there is none"),
+        "AWS::EKS::Nodegroup": Hand(service="eks", calls=0, why="listed under each cluster, and there is none"),
+        "AWS::Events::EventBus": Hand(service="events", calls=6, why="2 regions x (1 page + the default bus x 2 details)"),
+        "AWS::Events::Rule": Hand(service="events", calls=2, why="2 regions x the default bus x 1 page, and there is none"),
+        "AWS::GuardDuty::Detector": Hand(service="guardduty", calls=2, why="2 regions x 1 page, and there is none"),
+        "AWS::StepFunctions::StateMachine": Hand(service="states", calls=2, why="2 regions x 1 page, and there is none"),
     }
 )
 """The calls that each type needs: one per page and parameter set of its listing, and one per detail, batch or join."""

@@ -18,7 +18,7 @@ from driftwatch.engines.threads import ThreadEngine
 from tests.fakes import TEST_KEY, TEST_KEY_ID
 from tests.integration.aws.aws_server import ACCOUNT
 
-QUICK = Limits(backoff_base_s=0.001, backoff_cap_s=0.01, call_deadline_s=2.0, connect_timeout_s=1.0, read_timeout_s=1.0)
+QUICK = Limits(backoff_base_s=0.001, backoff_cap_s=0.01, call_deadline_s=10.0, connect_timeout_s=5.0, read_timeout_s=5.0)
 
 LOGS = Entry(
     type="AWS::Logs::LogGroup",

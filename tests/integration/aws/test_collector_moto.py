@@ -10,6 +10,7 @@ import pytest
 
 from driftwatch.aws.catalog import load
 from driftwatch.aws.sessions import Account
+from driftwatch.aws.traffic import Limits
 from driftwatch.domain.resource import GLOBAL
 from tests.integration.aws.aws_server import AwsServer
 from tests.integration.aws.scans import Scanned, scan
@@ -17,6 +18,8 @@ from tests.moto_server import moto_server
 
 MOTO_ACCOUNT = "123456789012"
 OTHER_ACCOUNT = "111111111111"
+PATIENT = Limits()
+"""Nothing fails here, and the first call of a service makes the emulator load it: on a busy machine that takes longer than a second."""
 
 
 @pytest.fixture
@@ -50,7 +53,7 @@ def test_a_small_account_is_read_in_full_by_the_calls_that_it_takes() -> None:
 
     catalog = load()
     types = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::IAM::User", "AWS::IAM::Group", "AWS::IAM::AccessKey", "AWS::EC2::VPC")
-    seen = scan([catalog[name] for name in types], Account(id=MOTO_ACCOUNT, regions=("eu-west-1", "us-east-1")))
+    seen = scan([catalog[name] for name in types], Account(id=MOTO_ACCOUNT, regions=("eu-west-1", "us-east-1")), limits=PATIENT)
 
     assert all(end.complete for end in seen.ends.values()), [end.gaps for end in seen.ends.values() if end.gaps]
     assert {name for _, name in found(seen, "AWS::S3::Bucket")} == {"first-bucket", "second-bucket"}
@@ -90,7 +93,7 @@ def test_an_assumed_role_reads_the_other_account() -> None:
         Account(id=MOTO_ACCOUNT, regions=("eu-west-1",)),
         Account(id=OTHER_ACCOUNT, role_arn=role, external_id="x", regions=("eu-west-1",)),
     )
-    seen = scan([load()["AWS::SQS::Queue"]], *accounts)
+    seen = scan([load()["AWS::SQS::Queue"]], *accounts, limits=PATIENT)
     assert {(cell.account, one.arn.rpartition(":")[2]) for cell, resources in seen.resources.items() for one in resources if one.arn} >= {
         (MOTO_ACCOUNT, "ours"),
         (OTHER_ACCOUNT, "theirs"),
@@ -101,7 +104,7 @@ def test_an_assumed_role_reads_the_other_account() -> None:
 @pytest.mark.usefixtures("moto")
 def test_a_role_that_leads_to_another_account_is_noticed() -> None:
     wrong = Account(id="222222222222", role_arn=f"arn:aws:iam::{OTHER_ACCOUNT}:role/reader", regions=("eu-west-1",))
-    seen = scan([load()["AWS::SQS::Queue"]], wrong)
+    seen = scan([load()["AWS::SQS::Queue"]], wrong, limits=PATIENT)
     assert seen.plan.units == ()
     assert OTHER_ACCOUNT in seen.plan.gaps[0].detail
 
@@ -112,6 +115,6 @@ def test_no_listing_of_the_catalogue_is_refused_for_being_empty() -> None:
     catalog = load()
     first = {(entry.service, entry.list.op): entry for entry in catalog.values() if not entry.parent and entry.service != "s3control"}
     bare = [entry for entry in first.values() if not entry.detail or entry.service in ("sqs", "sns", "s3", "kms", "lambda")]
-    seen = scan(bare, Account(id=MOTO_ACCOUNT, regions=("eu-west-1",)))
+    seen = scan(bare, Account(id=MOTO_ACCOUNT, regions=("eu-west-1",)), limits=PATIENT)
     refused = [gap for end in seen.ends.values() for gap in end.gaps if gap.reason == "not_aws" and "no error code" not in gap.detail]
     assert [gap for gap in refused if "without an error code" not in gap.detail] == []

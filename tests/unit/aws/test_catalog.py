@@ -59,6 +59,12 @@ def refusal(tmp_path: Path, text: str) -> str:
         ('tags = "Tags"', 'lift = { "X" = ["Key"] }', 7, "lift"),
         ('tags = "Tags"', 'detail = [{ into = "A", op = "GetA", every = 0 }]', 7, "every"),
         ('tags = "Tags"', 'detail = [{ into = "A", op = "GetA", every = "often" }]', 7, "every"),
+        (
+            'tags = "Tags"',
+            'detail = [{ into = "A", op = "GetA", every = 2, join = { list = "A", match = "B", on = "C" } }]',
+            7,
+            "one by one",
+        ),
         ('tags = "Tags"', 'detail = [{ into = "A", op = "GetA", batch = { param = "x", size = "2", match = "y" } }]', 7, "size"),
         ('tags = "Tags"', 'detail = [{ into = "A", op = "GetA" }, { into = "A", op = "GetB" }]', 7, "two details go into A"),
         ('tags = "Tags"', 'parent = { type = "AWS::EC2::VPC", bind = { Vpc = "VpcId" } }', 7, "bind"),
@@ -123,7 +129,7 @@ service = "x"
 scope = "us-east-1"
 regions = ["us-east-1", "eu-west-1"]
 item_region = "Region"
-list = { op = "ListThings", params = [{ A = "1" }, { A = "2" }], items = "Things", paging = "token", off = ["Off"] }
+list = { op = "ListThings", params = [{ A = "1" }, { A = "2" }], items = "Things", paging = "token", off = ["Off"], every = 4 }
 keep = "Status != 'GONE'"
 parent = { type = "AWS::X::Parent", bind = { parent = "Arn" } }
 id = ["A", "B"]
@@ -133,7 +139,7 @@ tags = "Tags"
 owner = "Owner"
 detail = [
   { into = "@", op = "GetThings", params = { Ids = "$item" }, take = "Things", batch = { param = "Ids", size = 10, match = "A", missing = "No" } },
-  { into = "More", op = "ListMore", take = "X", join = { list = "More", match = "A", on = "A" }, absent = ["None"], off = ["Off"], every = 4 },
+  { into = "More", op = "ListMore", take = "X", join = { list = "More", match = "A", on = "A" }, absent = ["None"], off = ["Off"] },
   { into = "+", op = "GetRest", every = "on-change", paging = "single" },
 ]
 drop = ["When"]
@@ -156,14 +162,14 @@ def test_every_field_of_the_grammar_is_read(tmp_path: Path) -> None:
     assert entry.kind is Kind.CHILD, "a parent makes it a child"
     assert entry.parent
     assert (entry.parent.type, entry.parent.bind) == ("AWS::X::Parent", {"parent": "Arn"})
-    assert (entry.list.params, entry.list.paging, entry.list.off) == (({"A": "1"}, {"A": "2"}), Paging.TOKEN, ("Off",))
+    assert (entry.list.params, entry.list.paging, entry.list.off, entry.list.every) == (({"A": "1"}, {"A": "2"}), Paging.TOKEN, ("Off",), 4)
     assert (entry.scope, entry.regions, entry.item_region, entry.owner) == ("us-east-1", ("us-east-1", "eu-west-1"), "Region", "Owner")
     assert (entry.id, entry.arn, entry.label, entry.note) == (("A", "B"), "arn:{partition}:x:::{A}", "Name", "why")
     batched, joined, merged = entry.detail
     assert batched.batch
     assert (batched.batch.size, batched.batch.match, batched.batch.missing) == (10, "A", "No")
     assert joined.join
-    assert (joined.join.list, joined.join.match, joined.join.on, joined.every) == ("More", "A", "A", 4)
+    assert (joined.join.list, joined.join.match, joined.join.on) == ("More", "A", "A")
     assert (joined.absent, joined.off) == (("None",), ("Off",))
     assert (merged.every, merged.take, merged.paging) == ("on-change", "@", Paging.SINGLE)
     assert entry.iam == {"x:ListThings": ("x:List",)}
