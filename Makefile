@@ -37,6 +37,7 @@ unit: install
 
 test: check ## the whole suite
 	$(BIN)/pytest -q -n 2 --dist loadfile tests --ignore tests/unit --ignore tests/benchmarks
+	PGSERVER_POSTGRES_VERSION=16 $(BIN)/pytest -q -n 2 --dist loadfile -m postgres tests/contract/store # the newest runs above
 
 bench: install ## measure: calls, CPU, wall time, memory, as ratios in one run
 	$(BIN)/python -m tests.benchmarks

@@ -97,6 +97,7 @@ HAND: Mapping[str, Hand] = MappingProxyType(
         "AWS::Events::EventBus": Hand(service="events", calls=6, why="2 regions x (1 page + the default bus x 2 details)"),
         "AWS::Events::Rule": Hand(service="events", calls=2, why="2 regions x the default bus x 1 page, and there is none"),
         "AWS::GuardDuty::Detector": Hand(service="guardduty", calls=2, why="2 regions x 1 page, and there is none"),
+        "AWS::Organizations::Policy": Hand(service="organizations", calls=15, why="15 kinds of policy, each refused: no organisation"),
         "AWS::StepFunctions::StateMachine": Hand(service="states", calls=2, why="2 regions x 1 page, and there is none"),
     }
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -40,6 +41,8 @@ def new_database(postgres_server: str) -> Iterator[NewDatabase]:
     with admin.connect() as connection:  # no test cuts the power
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             connection.exec_driver_sql(f"ALTER SYSTEM SET {setting} = off")
+        version = connection.exec_driver_sql("SHOW server_version").scalar_one()
+        assert version.startswith(os.environ.get("PGSERVER_POSTGRES_VERSION", "")), "another PostgreSQL than the one that was asked for"
         connection.exec_driver_sql("SELECT pg_reload_conf()")
     numbers = count(1)
 
