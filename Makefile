@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help install run test check lint types imports unit bench clean
+.PHONY: help install run test check lint types imports unit bench mutate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 12
@@ -41,6 +41,9 @@ test: check ## the whole suite
 
 bench: install ## measure: calls, CPU, wall time, memory, as ratios in one run
 	$(BIN)/python -m tests.benchmarks
+
+mutate: install ## flip every comparison of the decision core, one at a time, and list what no test notices
+	$(BIN)/python -m tests.mutation $(ARGS)
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

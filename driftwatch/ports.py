@@ -24,9 +24,10 @@ from driftwatch.domain.baseline import (
     Signature,
 )
 from driftwatch.domain.change import ChangeRecord, Fetched, SourceStatus
-from driftwatch.domain.decision import Decision
-from driftwatch.domain.finding import Finding, FindingState
-from driftwatch.domain.ledger import LedgerEntry
+from driftwatch.domain.decision import Decision, Effect
+from driftwatch.domain.exception import ExceptionRecord, ExceptionState
+from driftwatch.domain.finding import Finding, FindingState, Standing
+from driftwatch.domain.ledger import Checkpoint, LedgerEntry, LedgerRow
 from driftwatch.domain.normalize import Normalisation
 from driftwatch.domain.request import Lease, Request
 from driftwatch.domain.resource import Cell, Json, Resource
@@ -198,6 +199,18 @@ class Findings(Protocol):
     def decisions(self, finding_id: str) -> Sequence[Json]:
         """`Decision.to_json` of each, oldest first."""
 
+    def effects(self, record_ids: Sequence[str]) -> Iterator[Effect]:
+        """What these change records decided, as last judged, by record, finding and path."""
+
+    def standings(self) -> Iterator[Standing]:
+        """Where every live finding stands, without their drifts."""
+
+    def unsettled(self) -> Iterator[Standing]:
+        """Every finding whose first settled decision is still to come, closed ones, too."""
+
+    def closed_since(self, moment: datetime) -> Iterator[Standing]:
+        """The findings that closed at this time or later, the oldest first."""
+
     def counts(self) -> Mapping[tuple[str, str, bool], int]:
         """Live findings by (state, current verdict, settled)."""
 
@@ -206,6 +219,16 @@ class Ledger(Protocol):
     def append(self, ts: datetime, type_: str, body: Json) -> LedgerEntry: ...
     def head(self) -> LedgerEntry | None: ...
     def entries(self, after: int = 0) -> Iterator[LedgerEntry]: ...
+    def rows(self, after: int, limit: int) -> Sequence[LedgerRow]:
+        """The next entries as they are stored, undecoded and whatever they hold: for checks and exports, page by page."""
+
+    def add_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Raises StoreError where there is one with that number already."""
+
+    def checkpoints(self, after: int = 0, limit: int | None = None) -> Sequence[Checkpoint]:
+        """Those with a greater number than `after`, in their order; StoreError for one that cannot be read."""
+
+    def last_checkpoint(self) -> Checkpoint | None: ...
 
 
 class Requests(Protocol):
@@ -251,6 +274,23 @@ class Policies(Protocol):
     def get(self, version: str) -> Json | None: ...
 
 
+class Exceptions(Protocol):
+    """Every exception that was ever asked for, as it stands."""
+
+    def get(self, exception_id: str) -> ExceptionRecord | None: ...
+    def all(self, states: Sequence[ExceptionState] = ()) -> Iterator[ExceptionRecord]: ...
+    def save(self, exception: ExceptionRecord) -> None: ...
+
+
+class Register(Protocol):
+    """The built-in change register: its records as they stand, each with the number of its revision."""
+
+    def get(self, record_id: str) -> tuple[ChangeRecord, int] | None: ...
+    def all(self) -> Iterator[ChangeRecord]: ...
+    def save(self, record: ChangeRecord, revision: int, now: datetime) -> None:
+        """`revision` is 1 for a new record, else one more than before; StoreError where somebody was faster."""
+
+
 class UnitOfWork(Protocol):
     """One transaction over all aggregates. Leaving the block commits; an exception rolls everything back."""
 
@@ -265,6 +305,8 @@ class UnitOfWork(Protocol):
     leases: Leases
     changes: Changes
     policies: Policies
+    exceptions: Exceptions
+    register: Register
 
 
 class Store(Protocol):
@@ -316,3 +358,33 @@ class Signer(Protocol):
 
     def principal_of(self, message: bytes, signature: str, namespace: str) -> str | None:
         """Which allowed signer made this signature over exactly this message; None when none did."""
+
+
+# --- the ledger's checkpoints ----------------------------------------------------------------------------------------------------------
+
+
+class CheckpointSigner(Protocol):
+    """The ledger's own key."""
+
+    def key(self, *, first: bool) -> str:
+        """The public key; a missing one may be made where no checkpoint was signed before (`first`). Raises InputError without one."""
+
+    def sign(self, body: bytes) -> str:
+        """The armoured signature over a checkpoint's body."""
+
+    def checker(self) -> AbstractContextManager[Callable[[Checkpoint], str | None]]:
+        """Says why a checkpoint's signature does not hold, None when it does; threads may share it."""
+
+
+class CheckpointPlace(Protocol):
+    """A second place for checkpoints. `name` is for metrics; one that `remembers` knows what it holds from before this process."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def remembers(self) -> bool: ...
+    def last(self) -> Checkpoint | None:
+        """The last one that it holds for certain. Raises DriftwatchError where it cannot tell."""
+
+    def append(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Raises DriftwatchError when they may not all be there for good; they then come again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import secrets
 import socket
@@ -23,8 +24,11 @@ from driftwatch.documents import policies
 from driftwatch.documents.people import People
 from driftwatch.engines.threads import ThreadEngine
 from driftwatch.errors import InputError, Place, StoreError
+from driftwatch.operations import policies as in_force
 from driftwatch.operations.installation import Installation
-from driftwatch.ports import ChangeSource, Store
+from driftwatch.ports import ChangeSource, CheckpointPlace, Store
+from driftwatch.signing.checkpoints import KEY_FILE, SshCheckpoints
+from driftwatch.signing.places import FilePlace, LogPlace
 from driftwatch.signing.ssh import SshSigner
 from driftwatch.stores.store import open_store
 
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from driftwatch.aws.collector import AwsCollector
 
 DEFAULT_CONFIG = Path("driftwatch.yaml")
+_FIRST_CONFIG = "a file; `driftwatch init` writes one for the account that your credentials reach, `driftwatch demo` needs none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,21 +80,19 @@ def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store |
     """
     chosen = path or DEFAULT_CONFIG
     if not chosen.exists():
-        remedy = "a file; `driftwatch init` writes one for the account that your credentials reach, `driftwatch demo` needs none"
-        raise InputError("there is no such configuration", expected=remedy, place=Place(str(chosen)))
+        raise InputError("there is no such configuration", expected=_FIRST_CONFIG, place=Place(str(chosen)))
     config = load_config(chosen, os.environ if env is None else env)
     people = people_documents.load(config.people) if config.people else People()
     policy = policies.with_people(policies.load(config.policy), people)
-    sources = [_source(item.kind, item.name, item.settings) for item in config.change_sources]
+    register = _register(config, chosen)
     key, key_id = installation_key(config.state_dir, config.installation_key)
     collector, types = _collector(config, key, key_id)
-    counters = collector.counters
     opened = store or _open(config, key_id)
     installation = Installation(
         store=opened,
         collector=collector,
         engine=ThreadEngine(config.scan.concurrency),
-        sources=sources,
+        sources=[_source(item.kind, item.name, item.settings, opened) for item in config.change_sources],
         baseline_files=FileBaselines(),
         signer=SshSigner(config.allowed_signers, config.revoked_signers) if config.allowed_signers else None,
         policy=policy,
@@ -100,17 +103,19 @@ def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store |
         freshness_s=config.scan.freshness_h * 3600.0,
         scan_deadline_s=float(config.scan.deadline_s),
         key_id=key_id,
+        register=register,
+        checkpoint_signer=_checkpoint_signer(config),
+        checkpoint_places=_checkpoint_places(config),
         clock=now,
         new_id=new_id,
     )
-    folders = {baseline.name: baseline.path for baseline in config.baselines if baseline.source == "files"}
     return Wired(
         path=chosen,
         config=config,
         installation=installation,
         types=types,
-        baseline_folders=folders,
-        traffic=counters.by_service,
+        baseline_folders={item.name: item.path for item in config.baselines if item.source == "files"},
+        traffic=collector.counters.by_service,
         end_calls=collector.close,
     )
 
@@ -130,6 +135,7 @@ def reload(running: Wired, env: Mapping[str, str] | None = None) -> Wired:
         made.end_calls()
         raise InputError(f"another {' and '.join(changed)} than at the start", expected="a restart for that", place=Place(str(made.path)))
     made.token()
+    in_force.refuse_expired(made.installation)
     return made
 
 
@@ -184,10 +190,32 @@ def _open(config: Config, key_id: str) -> Store:
     return store
 
 
-def _source(kind: str, name: str, settings: object) -> ChangeSource:
+def _source(kind: str, name: str, settings: object, store: Store) -> ChangeSource:
+    """A source whose `create` asks for the store is given the open one; the others know nothing of it."""
     module = plugins.load("driftwatch.change_sources", kind)
-    create: Callable[[str, object], ChangeSource] = module.create
-    return create(name, settings)
+    create: Callable[..., ChangeSource] = module.create
+    return create(name, settings, store=store) if "store" in inspect.signature(create).parameters else create(name, settings)
+
+
+def _register(config: Config, path: Path) -> str | None:
+    """The name under which scans read the built-in register; raises InputError for a second one, whose records would all be twins."""
+    names = [item.name for item in config.change_sources if item.kind == "register"]
+    if len(names) > 1:
+        raise InputError(f"the register more than once: {', '.join(names)}", expected="one source of kind register", place=Place(str(path)))
+    return names[0] if names else None
+
+
+def _checkpoint_signer(config: Config) -> SshCheckpoints:
+    chosen = config.ledger.signing_key
+    return SshCheckpoints(chosen or config.state_dir / KEY_FILE, makes=chosen is None, trusted=config.ledger.trusted_keys)
+
+
+def _checkpoint_places(config: Config) -> tuple[CheckpointPlace, ...]:
+    """Named by what they are, and numbered where there are several: a metric names them, and a path may say too much."""
+    files = [path for path in dict.fromkeys(config.ledger.export) if path != "log"]
+    places: list[CheckpointPlace] = [FilePlace(f"file-{n}" if n > 1 else "file", Path(path)) for n, path in enumerate(files, start=1)]
+    level = "info" if config.log.level == "debug" else config.log.level
+    return (*places, *([LogPlace(level=level)] if "log" in config.ledger.export else []))
 
 
 def _collector(config: Config, key: bytes, key_id: str) -> tuple[AwsCollector, int]:

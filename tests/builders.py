@@ -15,17 +15,37 @@ from driftwatch.domain.authorization.policy import (
     ApprovalRequirement,
     AutoPromote,
     BaselineRequirement,
+    EmergencyRequirement,
+    Freeze,
     MachineActor,
     Mode,
     Policy,
     PolicyContext,
+    PriorApproval,
+    ReviewRequirement,
+    Template,
+    TemplateStatus,
+    TestRequirement,
     UnknownAs,
     WindowMode,
 )
 from driftwatch.domain.baseline import Assurance, BaselineApproval, BaselineState, BaselineVersion, IncludedDrift
-from driftwatch.domain.change import Approval, ApprovalDecision, ChangeRecord, ChangeState, SourceStatus, Target, Window
+from driftwatch.domain.change import (
+    Approval,
+    ApprovalDecision,
+    ChangeRecord,
+    ChangeState,
+    Review,
+    ReviewDecision,
+    SourceStatus,
+    Target,
+    TestResult,
+    TestRun,
+    Window,
+)
 from driftwatch.domain.drift import Difference, Drift, DriftKind, Interval, Op
-from driftwatch.domain.report import Measures, ScopeMeasure, SourceMeasure
+from driftwatch.domain.exception import ExceptionRecord
+from driftwatch.domain.report import HandledMeasure, Measures, ScopeMeasure, SourceMeasure
 
 ACCOUNT = "111111111111"
 GROUP = "arn:aws:ec2:eu-west-1:111111111111:security-group/sg-0a1"
@@ -88,12 +108,23 @@ def approval(
     return Approval(who=who, at=at(time), decision=decision, **fields)
 
 
+def review(who: str = "carol", time: str = "03-09 14:00", decision: ReviewDecision = ReviewDecision.APPROVED, **fields: Any) -> Review:
+    return Review(who=who, at=at(time), decision=decision, **{"ref": "abc123", **fields})
+
+
+def run(time: str = "03-09 13:00", **fields: Any) -> TestRun:
+    """A passed, automated test in staging."""
+    defaults: dict[str, Any] = {"environment": "staging", "kind": "integration", "automated": True, "result": TestResult.PASSED}
+    return TestRun(**{**defaults, "finished_at": at(time), "ref": "abc123", **fields})
+
+
 def window(start: str = "03-10 10:00", end: str = "03-10 12:00") -> Window:
     return Window(start=at(start), end=at(end))
 
 
 def record(**fields: Any) -> ChangeRecord:
-    """A normal change of the group's ingress rules: asked by alice, approved by mia the day before, done by bob in a window."""
+    """A normal change of the group's ingress rules: asked by alice, approved by mia and reviewed by carol
+    the day before, tested, done by bob in a window."""
     defaults: dict[str, Any] = {
         "id": "CHG-1",
         "source": "tickets",
@@ -101,11 +132,49 @@ def record(**fields: Any) -> ChangeRecord:
         "requester": "alice",
         "implementers": ("bob",),
         "approvals": (approval(),),
+        "reviews": (review(),),
+        "tests": (run(),),
+        "rollback_plan": "re-apply the previous rules",
+        "artifact_ref": "abc123",
         "windows": (window(),),
         "scope": (target(),),
         "created_at": at("03-09 09:00"),
     }
     return ChangeRecord(**{**defaults, **fields})
+
+
+def exception(**fields: Any) -> ExceptionRecord:
+    """Two months in which the group's ingress rules may be as they are: bob asked, sam approved."""
+    defaults: dict[str, Any] = {
+        "id": "EX-1",
+        "requested_by": "bob",
+        "approved_by": "sam",
+        "approved_at": at("02-27 09:00"),
+        "reason": "vendor constraint",
+        "scope": (target(),),
+        "starts_at": at("03-01 00:00"),
+        "expires_at": at("05-01 00:00"),
+    }
+    return ExceptionRecord(**{**defaults, **fields})
+
+
+def template(**fields: Any) -> Template:
+    """A standard change of the group's ingress rules: dana wrote it, mia approved it."""
+    defaults: dict[str, Any] = {
+        "id": "STD-RULES",
+        "status": TemplateStatus.APPROVED,
+        "author": "dana",
+        "approved_by": "mia",
+        "valid_from": at("01-01 00:00"),
+        "valid_until": at("07-01 00:00"),
+        "scope": (target(),),
+    }
+    return Template(**{**defaults, **fields})
+
+
+def freeze(start: str = "03-10 10:00", end: str = "03-10 12:00", **fields: Any) -> Freeze:
+    """Two hours in which only a change_manager may let things change."""
+    return Freeze(**{"id": "FRZ-1", "start": at(start), "end": at(end), "override_role": "change_manager", **fields})
 
 
 def source(last_success: str | None = "03-10 12:00", **fields: Any) -> SourceStatus:
@@ -120,6 +189,9 @@ def context(**fields: Any) -> PolicyContext:
         "roles": {"mia": ("manager",), "dan": ("change_manager",), "eve": ("cab",), "sam": ("security",), "alice": ("engineer",)},
         "groups": {"group:netops": ("bob", "carol")},
         "pipelines": ("role/terraform-prod",),
+        "non_production_environments": ("dev", "test", "staging"),
+        "privileged_actors": ("root", "role/BreakGlass"),
+        "pipeline_only": (Target(resource_types=("AWS::IAM::*",)),),
         "machine_actors": (
             MachineActor(
                 principals=("autoscaling.amazonaws.com",),
@@ -165,13 +237,18 @@ def baseline_approval(
     return BaselineApproval(who=who, at=at(time), decision=decision, content_hash=content_hash, assurance=Assurance.SIGNED)
 
 
-_ALL = ("R1", "R2", "R3", "R4", "R5", "R9", "R11", "R13")
-_ENFORCED = dict.fromkeys(_ALL, Mode.ENFORCE)
+_ENFORCED = {f"R{number}": Mode.ENFORCE for number in range(1, 20)}
+_STARTUP_RULES = {
+    **_ENFORCED,
+    **dict.fromkeys(("R3", "R5", "R7", "R13", "R17"), Mode.WARN),
+    **dict.fromkeys(("R6", "R8", "R12", "R15", "R16", "R18", "R19"), Mode.OFF),
+}
+_SCALEUP_RULES = {**_ENFORCED, **dict.fromkeys(("R8", "R12", "R15", "R16", "R18", "R19"), Mode.WARN)}
 
 _STARTUP = Policy(
     version="startup-preset",
     extends="startup",
-    rules={**_ENFORCED, "R3": Mode.WARN, "R5": Mode.WARN, "R13": Mode.WARN},
+    rules=_STARTUP_RULES,
     unknown_as=UnknownAs.PASS,
     clock_tolerance_s=900,
     candidate_horizon_h=168,
@@ -182,22 +259,33 @@ _STARTUP = Policy(
     allow_account_wide=True,
     delete_requires_explicit=False,
     require_attribute_paths_for=(),
+    pipelines_require_link=False,
+    report_transients=False,
     settle_s=1200,
     snapshot_interval_max_h=24,
+    acknowledge_target_h=72,
+    exceptions_max_days=365,
     min_assurance=Assurance.LOCAL,
     approvals=ApprovalRequirement(),
+    reviews=ReviewRequirement(),
+    tests=TestRequirement(),
+    emergency=EmergencyRequirement(),
     baseline=BaselineRequirement(auto_promote=AutoPromote.AUTHORIZED_ONLY),
 )
 _SCALEUP = replace(
     _STARTUP,
     version="scaleup-preset",
     extends="scaleup",
-    rules=_ENFORCED,
+    rules=_SCALEUP_RULES,
     unknown_as=UnknownAs.UNKNOWN,
     clock_tolerance_s=300,
     allow_account_wide=False,
     delete_requires_explicit=True,
+    report_transients=True,
     snapshot_interval_max_h=4,
+    acknowledge_target_h=24,
+    exceptions_max_days=180,
+    emergency=EmergencyRequirement(declare_within_h=24, review_within_h=72, max_duration_h=72),
     min_assurance=Assurance.SIGNED,
     approvals=ApprovalRequirement(role_groups=(MANAGERS,)),
     baseline=BaselineRequirement(auto_promote=AutoPromote.AUTHORIZED_ONLY, role_groups=(("manager", "change_manager", "security"),)),
@@ -206,13 +294,20 @@ _ENTERPRISE = replace(
     _SCALEUP,
     version="enterprise-preset",
     extends="enterprise",
+    rules=_ENFORCED,
     unknown_as=UnknownAs.FAIL,
     clock_tolerance_s=120,
     window_mode=WindowMode.CONTAIN,
     derive_window=False,
     evaluate_all_writers=True,
     require_attribute_paths_for=("AWS::IAM::*", "AWS::KMS::Key"),
+    pipelines_require_link=True,
     snapshot_interval_max_h=1,
+    acknowledge_target_h=4,
+    exceptions_max_days=90,
+    reviews=ReviewRequirement(distinct_from_approver=True),
+    tests=TestRequirement(automated=True, match_ref=True),
+    emergency=EmergencyRequirement(prior_approval=PriorApproval.ONE, declare_within_h=4, review_within_h=24, max_duration_h=24),
     min_assurance=Assurance.SIGNED,
     approvals=ApprovalRequirement(role_groups=(MANAGERS,), high_risk_role_groups=(("cab",),)),
     baseline=BaselineRequirement(min_count=2, role_groups=(("manager", "change_manager"), ("security",))),
@@ -246,4 +341,11 @@ def measures(accounts: int = 3) -> Measures:
             for account in ids
             for region in ("eu-west-1", "global")
         },
+        handled=HandledMeasure(
+            acknowledged=(600.0, 90_000.0),
+            disposed=(7200.0,),
+            review_due=at("03-10 18:00"),
+            exceptions={"active": 2, "requested": 1},
+            exception_expiry=at("03-20 12:00"),
+        ),
     )

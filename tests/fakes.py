@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,10 +13,12 @@ from typing import Any
 
 from driftwatch.aws.calls import CallFailed
 from driftwatch.aws.entry import Paging
+from driftwatch.domain.ledger import Checkpoint
 from driftwatch.domain.normalize import Normalisation, Normaliser, fingerprint, shape
 from driftwatch.domain.resource import Cell, Json, Resource
 from driftwatch.domain.scan import Plan, Reading, ReadUnit
 from driftwatch.domain.snapshot import Batch, CellRead, Gap, GapReason, Outcome
+from driftwatch.errors import DriftwatchError, InputError
 
 TEST_KEY = b"0123456789abcdef0123456789abcdef"
 TEST_KEY_ID = "test-key"
@@ -185,3 +189,59 @@ class FakeCaller:
 
     def count(self, name: str) -> int:
         return sum(1 for call in self.log if call[0] == name)
+
+
+@dataclass(kw_only=True)
+class FakeCheckpointSigner:
+    """The ledger's key as a word; implements `ports.CheckpointSigner`. A signature is a digest over the word and the body."""
+
+    word: str = "the ledger's own"
+    trusted: tuple[str, ...] = ()
+    """The words of other keys that count."""
+    broken: str | None = None
+    """What is wrong with the key now."""
+
+    def key(self, *, first: bool) -> str:
+        if self.broken:
+            raise InputError(self.broken)
+        return self.word
+
+    def sign(self, body: bytes) -> str:
+        return signature_by(self.word, body)
+
+    @contextmanager
+    def checker(self) -> Iterator[Callable[[Checkpoint], str | None]]:
+        def check(checkpoint: Checkpoint) -> str | None:
+            if checkpoint.key not in (self.word, *self.trusted):
+                return "another key"
+            return None if checkpoint.signature == signature_by(checkpoint.key, checkpoint.body) else "a bad signature"
+
+        yield check
+
+
+def signature_by(word: str, body: bytes) -> str:
+    return hashlib.sha256(word.encode() + body).hexdigest()
+
+
+@dataclass(kw_only=True)
+class FakePlace:
+    """A second place in memory; implements `ports.CheckpointPlace`."""
+
+    name: str = "fake"
+    remembers: bool = True
+    held: list[Checkpoint] = field(default_factory=list)
+    broken: str | None = None
+    room: int | None = None
+    """How many more it takes before it breaks."""
+
+    def last(self) -> Checkpoint | None:
+        return self.held[-1] if self.held else None
+
+    def append(self, checkpoints: Sequence[Checkpoint]) -> None:
+        if self.broken:
+            raise DriftwatchError(self.broken)
+        for item in checkpoints:
+            if self.room == 0:
+                raise DriftwatchError("it is full")
+            self.room = None if self.room is None else self.room - 1
+            self.held.append(item)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from driftwatch.baseline_files.files import FileBaselines
 from driftwatch.documents.people import People, Person
 from driftwatch.documents.policies import policy_document, with_people
-from driftwatch.domain.authorization.policy import Policy
+from driftwatch.domain.authorization.policy import AutoPromote, Policy
 from driftwatch.domain.baseline import Actor, Assurance, BaselinePattern, Method
 from driftwatch.domain.change import ChangeRecord, Fetched, SetAside
 from driftwatch.domain.finding import LIVE, Finding
@@ -56,7 +56,7 @@ class FakeSource:
 
 
 class World:
-    """One installation and its surroundings. `now` moves only when a test moves it."""
+    """One installation and its surroundings. `now` moves only when a test moves it. Baselines change by people, unless a test says so."""
 
     def __init__(self, *, url: str = "sqlite://", preset: str = "startup", **overrides: object) -> None:
         self.now = START
@@ -65,7 +65,9 @@ class World:
         self.store = open_store(url)
         self.events: list[Event] = []
         numbers = itertools.count(1)
-        made: Policy = with_people(replace(policy(preset), settle_s=0), PEOPLE)
+        chosen = policy(preset)
+        by_people = replace(chosen.baseline, auto_promote=AutoPromote.OFF)
+        made: Policy = with_people(replace(chosen, settle_s=0, baseline=by_people), PEOPLE)
         self.installation = Installation(
             store=self.store,
             collector=self.collector,

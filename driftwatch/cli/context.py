@@ -16,6 +16,7 @@ from driftwatch import wiring
 from driftwatch.domain.baseline import Actor
 from driftwatch.errors import InputError
 from driftwatch.operations import identify
+from driftwatch.operations.denials import unidentified
 from driftwatch.operations.identify import Act
 from driftwatch.wiring import Wired
 
@@ -47,12 +48,13 @@ def wired(config: Path | None) -> Iterator[Wired]:
 
 
 def actor(made: Wired, asking: Asking, act: Act) -> Actor:
-    """The identified person behind this command."""
+    """The identified person behind this command; whoever is not identified leaves an entry in the ledger."""
     if asking.key and not asking.claimed:
         raise InputError("--key was given without --as", expected="whose key it is")
-    if asking.claimed and asking.key:
-        return identify.by_signature(made.installation, asking.claimed, asking.key, act)
-    return identify.by_os_user(made.installation, os_user(), asking.claimed)
+    with unidentified(made.installation, act, os_user(), asking.claimed):
+        if asking.claimed and asking.key:
+            return identify.by_signature(made.installation, asking.claimed, asking.key, act)
+        return identify.by_os_user(made.installation, os_user(), asking.claimed)
 
 
 def os_user() -> str:

@@ -1,22 +1,32 @@
-"""`driftwatch findings`: list, show, why."""
+"""`driftwatch findings`: list, show, why, ack, ratify, except, and exceptions."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import orjson
 import typer
 
-from driftwatch.cli.context import ConfigOption, JsonOption, wired
+from driftwatch.cli import exceptions as exceptions_cli
+from driftwatch.cli.context import Asking, AsOption, ConfigOption, JsonOption, KeyOption, actor, wired
 from driftwatch.cli.output import ErrorsAsSentences, emit_json, say, table
 from driftwatch.domain.authorization.explain import explain
 from driftwatch.domain.canonical import utc_text
 from driftwatch.domain.codec import decode
 from driftwatch.domain.decision import Decision
 from driftwatch.domain.finding import LIVE, FindingState
-from driftwatch.operations import describe, findings
+from driftwatch.errors import InputError
+from driftwatch.operations import describe, exceptions, findings
+from driftwatch.operations.identify import Act
 
-app = typer.Typer(cls=ErrorsAsSentences, no_args_is_help=True, help="Resources off their baseline, and how each change was judged.")
+app = typer.Typer(
+    cls=ErrorsAsSentences,
+    no_args_is_help=True,
+    help="Resources off their baseline, how each change was judged, and what was done about it.",
+)
+app.add_typer(exceptions_cli.app, name="exceptions")
 FindingId = Annotated[str, typer.Argument(help="A finding's id, or an unambiguous beginning of it.", metavar="FINDING")]
 
 
@@ -36,10 +46,20 @@ def list_(
         emit_json(documents)
         return
     rows = [
-        (item["id"], item["state"], item["verdict"], item["kind"], item["type"], item["label"] or item["resource"], item["first_seen"])
+        (
+            item["id"],
+            item["state"],
+            item["verdict"],
+            item["kind"],
+            item["type"],
+            item["label"] or item["resource"],
+            item["first_seen"],
+            item["due"],
+            "flapping" if item["handling"]["flapping"] else "",
+        )
         for item in documents
     ]
-    table(("finding", "state", "verdict", "kind", "type", "resource", "first seen"), rows)
+    table(("finding", "state", "verdict", "kind", "type", "resource", "first seen", "due", ""), rows)
 
 
 @app.command()
@@ -56,6 +76,7 @@ def show(finding: FindingId, config: ConfigOption = None, json: JsonOption = Fal
     say(
         f"{document['id']}: {document['verdict']}, {document['state']}",
         f"{document['resource']} ({document['type']}) was {document['kind']} between {since} and {utc_text(interval.detected)}",
+        *_standing(document),
     )
     rows = [
         (item["path"] or "(the whole resource)", item["op"], _short(item["before"]), _short(item["after"]))
@@ -76,6 +97,117 @@ def why(finding: FindingId, config: ConfigOption = None, json: JsonOption = Fals
     say(f"{item.resource_id} ({item.cell.type}): {item.drift.kind.value}", "", *explain(decode(Decision, case.decisions[-1])))
     if len(case.decisions) > 1:
         say("", f"decided {len(case.decisions)} times; this is the last decision, of {case.decisions[-1]['decided_at']}")
+
+
+@app.command()
+def ack(
+    finding: FindingId,
+    ticket: Annotated[str | None, typer.Option(help="Where it is dealt with.")] = None,
+    as_person: AsOption = None,
+    key: KeyOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Acknowledge an open finding: you have seen it and deal with it. The verdict stays, and so does the exit code."""
+    with wired(config) as made:
+        found = findings.case(made.installation, finding).finding
+        who = actor(made, Asking(as_person, key), Act(action="finding_ack", object=found.id, content_hash=found.drift_version))
+        findings.ack(made.installation, found.id, who, ticket)
+        case = findings.case(made.installation, found.id)
+    _tell(case, json=json)
+
+
+@app.command()
+def ratify(
+    finding: FindingId,
+    record: Annotated[str, typer.Option(help="The change record that allows it afterwards.", metavar="RECORD")],
+    as_person: AsOption = None,
+    key: KeyOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Agree to an uncovered drift afterwards, by a retroactive change record. It never becomes authorised by that.
+
+    The record has to cover every uncovered path and its value, and to be approved by somebody with a required role who had no part in the
+    change; nor may you have had one. The finding may then enter a baseline as a deviation that somebody disposed of.
+    """
+    with wired(config) as made:
+        found = findings.case(made.installation, finding).finding
+        content = f"{found.drift_version} {record}"
+        who = actor(made, Asking(as_person, key), Act(action="finding_ratify", object=found.id, content_hash=content))
+        findings.ratify(made.installation, found.id, record, who)
+        case = findings.case(made.installation, found.id)
+    _tell(case, json=json)
+
+
+@app.command(name="except")
+def except_(
+    finding: FindingId,
+    until: Annotated[str, typer.Option(help="Up to when, in UTC: 2026-06-30 (its first moment), or 2026-06-30T12:00Z.", metavar="DATE")],
+    reason: Annotated[str, typer.Option(help="Why it has to stay as it is for now; who approves it reads this.")],
+    path: Annotated[list[str] | None, typer.Option(help="Only this path of the finding (default: every uncovered one).")] = None,
+    as_person: AsOption = None,
+    key: KeyOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Ask for an exception: that the state is excused for a while. Somebody else has to approve it (`findings exceptions approve`).
+
+    It excuses exactly the values that are there now: another change of the same paths is a finding again. It warns 14 days before it
+    ends, and when it ends the finding is open again.
+    """
+    end = _moment(until)
+    with wired(config) as made:
+        found = findings.case(made.installation, finding).finding
+        who = actor(made, Asking(as_person, key), Act(action="finding_except", object=found.id, content_hash=found.drift_version))
+        asked = exceptions.request(made.installation, found.id, who, until=end, reason=reason, paths=path or ())
+        document = describe.exception_document(asked, made.installation.clock())
+    if json:
+        emit_json(document)
+        return
+    say(
+        f"{asked.id} is requested, up to {document['expires']}",
+        f"content hash {document['content_hash']}",
+        f"somebody else approves it: `driftwatch findings exceptions approve {asked.id} --hash {document['content_hash'][:12]}`",
+    )
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"--until {text!r}", expected="a date such as 2026-06-30, or a time such as 2026-06-30T12:00Z") from None
+    if moment.tzinfo is None and len(text) > len("2026-06-30"):
+        raise InputError(f"--until {text!r} has no zone", expected="a time with a zone, such as 2026-06-30T12:00Z")
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _standing(document: dict[str, Any]) -> Iterator[str]:
+    """What was done about a finding, one line each."""
+    handling = document["handling"]
+    if document["verdict_initial"] != document["verdict"]:
+        yield f"first judged {document['verdict_initial'] or '(not settled yet)'}"
+    if document["due"]:
+        yield f"the review of the emergency change is due {document['due']}"
+    if handling["acknowledged_by"]:
+        ticket = f", ticket {handling['ticket']}" if handling["ticket"] else ""
+        yield f"acknowledged by {handling['acknowledged_by']} {handling['acknowledged']}{ticket}"
+    if handling["disposition"]:
+        by = handling["record"] or handling["exception"]
+        with_ = f" with {by}" if by else ""
+        yield f"{handling['disposition']} by {handling['disposed_by']} {handling['disposed']}{with_}"
+    if handling["flapping"]:
+        yield "flapping: it changed its state more than 3 times within 24 hours"
+    if document["closed"]:
+        yield f"closed {document['closed']}"
+
+
+def _tell(case: findings.Case, *, json: bool) -> None:
+    document = describe.finding_document(case)
+    if json:
+        emit_json(document)
+        return
+    say(f"{document['id']}: {document['verdict']}, {document['state']}", *_standing(document))
 
 
 def _short(value: object) -> str:

@@ -47,6 +47,9 @@ change_sources:
   - name: tickets
     kind: files
     path: changes
+  # The built-in register: records made with `driftwatch changes new`, for teams without a ticket system.
+  # - name: register
+  #   kind: register
 
 schedule:
   every: 15m
@@ -54,6 +57,10 @@ schedule:
 
 operations:
   listen: 127.0.0.1:9464    # /metrics, /healthz, /readyz
+
+ledger:
+  # Where the signed checkpoints of the ledger go besides the database: files that only grow, best on another machine, and the log.
+  export: [log]
 """
 
 POLICY = """\

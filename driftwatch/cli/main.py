@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from driftwatch import __version__
-from driftwatch.cli import baseline, catalog, changes, config, demo, findings, init, scan, serve, status
+from driftwatch.cli import baseline, catalog, changes, config, demo, findings, init, ledger, policy, scan, serve, status
 from driftwatch.cli.output import ErrorsAsSentences
 
 app = typer.Typer(
@@ -45,4 +45,6 @@ app.command(rich_help_panel=WATCH)(serve.serve)
 app.add_typer(findings.app, name="findings", rich_help_panel=WATCH)
 app.add_typer(baseline.app, name="baseline", rich_help_panel=APPROVE)
 app.add_typer(changes.app, name="changes", rich_help_panel=APPROVE)
+app.add_typer(policy.app, name="policy", rich_help_panel=APPROVE)
+app.add_typer(ledger.app, name="ledger", rich_help_panel=LOOK_UP)
 app.add_typer(catalog.app, name="catalog", rich_help_panel=LOOK_UP)

@@ -25,13 +25,22 @@ from driftwatch.operations.installation import Installation
 STYLES = {
     "clean": "green",
     "authorized": "green",
+    "authorized_standard": "green",
     "authorized_machine": "green",
+    "excepted": "cyan",
+    "ratified": "cyan",
     "active": "green",
     "complete": "green",
     "drifted": "yellow",
     "partial": "yellow",
     "proposed": "yellow",
     "indeterminate": "yellow",
+    "emergency_pending_review": "yellow",
+    "pending_review": "yellow",
+    "requested": "yellow",
+    "expired": "magenta",
+    "exception_expired": "bold red",
+    "flapping": "magenta",
     "partially_authorized": "red",
     "unauthorized": "bold red",
     "unknown": "magenta",
@@ -142,6 +151,14 @@ def scan_progress(*, shown: bool) -> Iterator[Callable[[Event], None]]:
                 progress.update(task, advance=1, description=f"{event.cell.account} {event.cell.region} {event.cell.type}")
 
         yield report
+
+
+@contextmanager
+def count_progress(*, shown: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for long work that tells what it works on, how much is done, and how much there is."""
+    with _bar(shown=shown) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda what, done, whole: progress.update(task, description=what, completed=done, total=whole)
 
 
 @contextmanager

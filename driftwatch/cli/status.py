@@ -13,7 +13,7 @@ from driftwatch.domain.canonical import utc_text
 from driftwatch.domain.resource import Cell, Json
 from driftwatch.domain.scan import CellStatus
 from driftwatch.domain.snapshot import Gap, GapReason
-from driftwatch.operations import describe, requests
+from driftwatch.operations import describe, policies, requests
 from driftwatch.operations import status as operation
 from driftwatch.operations.status import Overview
 from driftwatch.wiring import DEFAULT_CONFIG, Wired
@@ -67,7 +67,11 @@ def _document(made: Wired, view: Overview, *, daemon: bool) -> Json:
         "findings": [{"id": item.id, "resource": item.resource_id, "verdict": item.verdict_current.value} for item in view.findings],
         "unread_accounts": list(view.unread_accounts),
         "not_controlled_accounts": list(view.uncontrolled_accounts),
-        "policy": {"extends": made.installation.policy.extends, "version": made.installation.policy.version},
+        "policy": {
+            "extends": made.installation.policy.extends,
+            "version": made.installation.policy.version,
+            "expired_deviations": [item.rule for item in policies.expired(made.installation)],
+        },
         "store": view.store,
     }
 
@@ -87,6 +91,9 @@ def _print(made: Wired, view: Overview, *, daemon: bool) -> None:
         say(f"account {account} is configured, but was never read: `driftwatch scan`")
     for account in view.uncontrolled_accounts:
         say(f"account {account} is configured, but the policy does not control it (production_accounts)")
+    for item in policies.expired(made.installation):
+        over = f"the deviation that {item.approved_by} approved ended on {item.until}"
+        say(f"the policy loosens {item.rule}, and nobody excuses that any more: {over}")
     last = view.last_scan
     ended = f"ended {utc_text(last.ended_at)}" if last and last.ended_at else "runs"
     say(

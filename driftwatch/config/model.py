@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from driftwatch.config.sections import Account, Baseline, ChangeSource, Log, Operations, Scan, Schedule, Store, TypeGlob
+from driftwatch.config.sections import Account, Baseline, ChangeSource, Ledger, Log, Operations, Scan, Schedule, Store, TypeGlob
 from driftwatch.documents.models import Section
 from driftwatch.domain.baseline import BaselinePattern
 
@@ -38,6 +38,7 @@ class Config(Section, BaseSettings):
     scan: Scan = Field(default=Scan(), description="The limits of a scan.")
     operations: Operations = Field(default=Operations(), description="The operations listener.")
     log: Log = Field(default=Log(), description="The log.")
+    ledger: Ledger = Field(default=Ledger(), description="The ledger's checkpoints.")
 
     @classmethod
     def settings_customise_sources(

@@ -146,6 +146,22 @@ class Scan(Section):
     freshness_h: int = Field(default=24, ge=1, le=8760, description="Hours for which a complete reading counts; then the cell is stale.")
 
 
+class Ledger(Section):
+    """The ledger's checkpoints: who signs them, how often, and where they go besides the store."""
+
+    signing_key: Path | None = Field(
+        default=None, description="A private Ed25519 SSH key; default: ledger_ed25519 in state_dir, made for the first checkpoint."
+    )
+    trusted_keys: Path | None = Field(default=None, description="Public keys, one a line, of which former checkpoints may be signed.")
+    checkpoint_interval_s: int = Field(default=3600, ge=10, le=604_800, description="Seconds between two checkpoints.")
+    verify_interval_s: int = Field(
+        default=86_400, ge=60, le=2_678_400, description="Seconds between two verifications of the whole ledger by the daemon."
+    )
+    export: tuple[Literal["log"] | Path, ...] = Field(
+        default=("log",), min_length=1, description='The second places of checkpoints: files that only grow, and "log".'
+    )
+
+
 class Operations(Section):
     """The operations listener: /metrics, /healthz and /readyz, and nothing else."""
 

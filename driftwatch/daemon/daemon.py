@@ -13,6 +13,9 @@ from typing import Any, Final
 import structlog
 
 from driftwatch.daemon import lease
+from driftwatch.daemon.clockwork import Clockwork
+from driftwatch.daemon.ledger_keeper import LedgerKeeper
+from driftwatch.daemon.reloading import checked
 from driftwatch.daemon.ticks import SCHEDULED, Ticks
 from driftwatch.daemon.traffic import Traffic
 from driftwatch.daemon.worker import Worker
@@ -31,6 +34,8 @@ from driftwatch.wiring import Wired, holder
 MEASURE_EVERY: Final = 6
 """Heartbeats from one measuring of the state to the next; each scan measures, too."""
 CLOCK_JUMP_S: Final = 60.0
+KEEPER_JOIN_S: Final = 1.0
+"""The ledger's keeper gets this long to end its turn; what it leaves undone, the next start does."""
 DEAF_AFTER_S: Final = 120.0
 """No round of the heartbeat for so long (a store may keep a write waiting for a minute and a half): a thread hangs for good."""
 
@@ -83,6 +88,8 @@ class Daemon:
             monotonic=monotonic,
         )
         self._ticks = Ticks(self.request_scan, lambda: self._worker.job is not None, metrics)
+        self._keeper = LedgerKeeper(lambda: self._loaded, metrics, self._stopping, every_s=pace.heartbeat_s, monotonic=monotonic)
+        self._clockwork = Clockwork(lambda: self.installation, metrics, self._report, self._stopping)
         self._started = False
         self._fatal: str | None = None
         self._trouble: str | None = "starting"
@@ -111,6 +118,8 @@ class Daemon:
             return
         self._ticks.start(self._loaded.config.schedule)
         self._worker.start()
+        self._keeper.start()
+        self._clockwork.start()
         self._round_at = self._beat_at = self._monotonic()
         self._started, self._trouble = True, None
         self._metrics.heartbeat.set(self.installation.clock().timestamp())
@@ -133,7 +142,7 @@ class Daemon:
         """
         try:
             loaded = self._load()
-            token = _checked(loaded)
+            token = checked(loaded)
         except DriftwatchError as error:
             self._log.error("reload_failed", error=str(error))
             return self._reloaded(ok=False)
@@ -156,6 +165,8 @@ class Daemon:
         self._ticks.stop()
         self._worker.wake()
         ended = self._worker.join(self._pace.stop_gently_s)
+        self._keeper.join(KEEPER_JOIN_S)
+        self._clockwork.join(KEEPER_JOIN_S)
         if not ended:
             for wired in (self._loaded, *self._retired):
                 wired.end_calls()
@@ -194,6 +205,7 @@ class Daemon:
                 return
             self._beat_at, self._trouble = self._monotonic(), None
             self._metrics.heartbeat.set(self.installation.clock().timestamp())
+            self._keeper.probe(self.installation)
             self._watch_clock()
             self._ticks.pay()
             self._worker.free_stuck()
@@ -263,6 +275,8 @@ class Daemon:
         if self._started and not self._stopping.is_set():
             if not self._ticks.running:
                 return "the scheduler is gone"
+            if not self._clockwork.running:
+                return "the clockwork is gone"
             if self._worker.trouble:
                 return self._worker.trouble
         return "no heartbeat" if self._monotonic() - self._round_at > DEAF_AFTER_S else None
@@ -271,7 +285,7 @@ class Daemon:
         if self._stopping.is_set():
             return self._fatal or "stopping"
         late = self._monotonic() - self._beat_at > 2 * self._pace.heartbeat_s
-        return self._trouble or ("no heartbeat" if late else None)
+        return self._trouble or ("no heartbeat" if late else self._keeper.trouble)
 
     def _on_stop(self, *_: Any) -> None:
         """Only notes it: a handler that took a lock could wait for itself. A second signal ends the process at once."""
@@ -281,15 +295,3 @@ class Daemon:
 
     def _on_hang_up(self, *_: Any) -> None:
         self._asked_to_reload = True
-
-
-def _checked(loaded: Wired) -> str | None:
-    """Reads what else is fallible, the baselines' files and the token; answers with the token. Ends the new collector on a failure."""
-    try:
-        for folder in loaded.baseline_folders.values():
-            if folder.exists():
-                loaded.installation.baseline_files.read(folder)
-        return loaded.token()
-    except BaseException:
-        loaded.end_calls()
-        raise

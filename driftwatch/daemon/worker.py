@@ -12,7 +12,7 @@ import structlog
 from driftwatch.domain.report import Report
 from driftwatch.domain.request import Request, RequestState
 from driftwatch.errors import DriftwatchError
-from driftwatch.operations import requests, serving
+from driftwatch.operations import policies, requests, serving
 from driftwatch.operations.installation import Installation
 from driftwatch.telemetry import logs
 from driftwatch.telemetry.metrics import Metrics
@@ -149,6 +149,8 @@ class Worker:
             return False  # it was declared stuck: another thread goes on
         self._stuck = 0
         self._tell(ended)
+        for item in policies.expired(wired.installation):
+            self._log.warning("deviation_expired", rule=item.rule, until=item.until.isoformat(), approved_by=item.approved_by)
         self._after()
         return ended.state is not RequestState.PENDING
 

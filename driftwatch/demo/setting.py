@@ -47,6 +47,9 @@ scan:
   confirm_absence_s: 2
 operations:
   listen: 127.0.0.1:{{port}}
+# Signed statements of how the ledger stood, outside of the database: `driftwatch ledger verify --against checkpoints.jsonl`.
+ledger:
+  export: [checkpoints.jsonl]
 """
 
 POLICY: Final = f"""\
@@ -56,6 +59,7 @@ production_accounts: ["{ACCOUNTS[0]}", "{ACCOUNTS[1]}"]
 unknown_as: unknown
 clock_tolerance_s: 0
 settle_s: 0
+baseline: {{auto_promote: "off"}}
 rules: {{R3: enforce, R4: enforce, R5: enforce}}
 deviations:
   - {{rule: unknown_as, approved_by: ben, reason: "the story shows what is not known", until: 2099-12-31}}

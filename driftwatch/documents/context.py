@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
-from driftwatch.documents import values
+from driftwatch.documents import arrangements, values
 from driftwatch.documents.fields import Fields, items, some, table
 from driftwatch.documents.people import People
 from driftwatch.documents.problems import Problems
-from driftwatch.documents.targets import OPERATIONS
+from driftwatch.documents.targets import OPERATIONS, target_document
 from driftwatch.documents.tree import MapNode, Node, shown
 from driftwatch.domain.authorization.policy import Ignore, MachineActor, PolicyContext
 from driftwatch.domain.resource import Json
 from driftwatch.errors import InputError
+
+CONTEXT_KEYS: Final = (
+    *("production_accounts", "non_production_environments", "identities", "roles", "groups", "pipelines", "machine_actors"),
+    *("privileged_actors", "pipeline_only", "templates", "freezes", "ignore"),
+)
+"""The keys that `read_context` reads."""
 
 _EVERYTHING: Final = re.compile(r"(/[*?]*)*")
 _NAMES: Final = items(values.name)
@@ -29,6 +36,11 @@ def read_context(fields: Fields) -> PolicyContext:
         groups=fields.either("groups", _groups, {}),
         pipelines=fields.many("pipelines", _pipeline),
         machine_actors=fields.many("machine_actors", _machine_actor),
+        non_production_environments=fields.many("non_production_environments", values.name),
+        privileged_actors=fields.many("privileged_actors", values.pattern),
+        pipeline_only=fields.many("pipeline_only", arrangements.restriction),
+        templates=fields.either("templates", arrangements.templates, ()),
+        freezes=fields.either("freezes", arrangements.freezes, ()),
         ignore=fields.many("ignore", _ignore),
     )
 
@@ -42,6 +54,11 @@ def context_document(context: PolicyContext) -> dict[str, Json]:
         "groups": {group: list(persons) for group, persons in context.groups.items()},
         "pipelines": [{"principal": glob} for glob in context.pipelines],
         "machine_actors": [_present(_machine_actor_document(actor)) for actor in context.machine_actors],
+        "non_production_environments": list(context.non_production_environments),
+        "privileged_actors": list(context.privileged_actors),
+        "pipeline_only": [target_document(item) for item in context.pipeline_only],
+        "templates": [_present(arrangements.template_document(item)) for item in context.templates],
+        "freezes": [arrangements.freeze_document(item) for item in context.freezes],
         "ignore": [
             _present(
                 {
@@ -68,14 +85,11 @@ def joined(context: PolicyContext, people: People) -> PolicyContext:
                     f"{shown(word)} belongs to {owner} and to {person} in the policy and the people file",
                     expected="each name with one person",
                 )
-    return PolicyContext(
-        production_accounts=context.production_accounts,
+    return replace(
+        context,
         identities=identities,
         roles=_united(context.roles, people.roles()),
         groups=_united(context.groups, people.groups()),
-        pipelines=context.pipelines,
-        machine_actors=context.machine_actors,
-        ignore=context.ignore,
     )
 
 

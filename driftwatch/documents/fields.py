@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 from driftwatch.documents.problems import Problems
 from driftwatch.documents.tree import ListNode, MapNode, Node, Scalar, shown
@@ -12,6 +12,14 @@ from driftwatch.documents.values import Convert, found, is_null, name
 from driftwatch.errors import Place
 
 T = TypeVar("T")
+
+
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+N = TypeVar("N", bound=_Named)
 
 
 class Fields:
@@ -93,6 +101,26 @@ def some(convert: Convert[T]) -> Convert[tuple[T, ...]]:
         if isinstance(node, ListNode) and not node.items:
             return problems.add(node.place, "an empty list", "at least one element, or no such key at all")
         return items(convert)(node, problems) or None
+
+    return read
+
+
+def each_once(convert: Convert[N]) -> Convert[tuple[N, ...]]:
+    """A list of what `convert` reads, in which no id stands twice."""
+
+    def read(node: Node, problems: Problems) -> tuple[N, ...] | None:
+        lines: dict[str, int] = {}
+
+        def one(item: Node, noted: Problems) -> N | None:
+            value = convert(item, noted)
+            if value is None or not value.id:
+                return value
+            if value.id in lines:
+                return noted.add(item.place, f"the id {shown(value.id)} a second time (first on line {lines[value.id]})", "each id once")
+            lines[value.id] = item.place.line
+            return value
+
+        return items(one)(node, problems)
 
     return read
 

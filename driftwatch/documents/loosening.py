@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from fnmatch import fnmatchcase
 from typing import Final
 
-from driftwatch.domain.authorization.policy import AutoPromote, Mode, Policy, RoleGroups, UnknownAs, WindowMode
+from driftwatch.domain.authorization.policy import (
+    AutoPromote,
+    Deviation,
+    Mode,
+    Policy,
+    PriorApproval,
+    RoleGroups,
+    UnknownAs,
+    WindowMode,
+)
 from driftwatch.domain.baseline import Assurance
 
-NEVER_SOFTENED: Final = frozenset({"R1", "R13"})
+NEVER_SOFTENED: Final = frozenset({"R1", "R13", "R14"})
 """Rules that no deviation may bring below the preset (authorisation specification, section 6)."""
 
 _STRENGTH: Final = {Mode.OFF: 0, Mode.WARN: 1, Mode.ENFORCE: 2}
@@ -28,13 +38,27 @@ _LOOSER: Final[Mapping[str, Callable[[Policy, Policy], bool]]] = {
     "require_attribute_paths_for": lambda old, new: (
         not all(any(fnmatchcase(kept, wider) for wider in new.require_attribute_paths_for) for kept in old.require_attribute_paths_for)
     ),
+    "pipelines_require_link": lambda old, new: old.pipelines_require_link and not new.pipelines_require_link,
+    "report_transients": lambda old, new: old.report_transients and not new.report_transients,
     "snapshot_interval_max_h": lambda old, new: new.snapshot_interval_max_h > old.snapshot_interval_max_h,
+    "acknowledge_target_h": lambda old, new: new.acknowledge_target_h > old.acknowledge_target_h,
+    "exceptions.max_days": lambda old, new: new.exceptions_max_days > old.exceptions_max_days,
     "min_assurance": lambda old, new: old.min_assurance is Assurance.SIGNED and new.min_assurance is not Assurance.SIGNED,
     "approvals.min_count": lambda old, new: new.approvals.min_count < old.approvals.min_count,
     "approvals.role_groups": lambda old, new: _weaker(old.approvals.role_groups, new.approvals.role_groups),
     "approvals.high_risk_role_groups": lambda old, new: _weaker(
         old.approvals.high_risk_role_groups, (*new.approvals.high_risk_role_groups, *new.approvals.role_groups)
     ),
+    "reviews.min_count": lambda old, new: new.reviews.min_count < old.reviews.min_count,
+    "reviews.distinct_from_approver": lambda old, new: old.reviews.distinct_from_approver and not new.reviews.distinct_from_approver,
+    "tests.automated": lambda old, new: old.tests.automated and not new.tests.automated,
+    "tests.match_ref": lambda old, new: old.tests.match_ref and not new.tests.match_ref,
+    "emergency.prior_approval": lambda old, new: (
+        old.emergency.prior_approval is PriorApproval.ONE and new.emergency.prior_approval is not PriorApproval.ONE
+    ),
+    "emergency.declare_within_h": lambda old, new: new.emergency.declare_within_h > old.emergency.declare_within_h,
+    "emergency.review_within_h": lambda old, new: new.emergency.review_within_h > old.emergency.review_within_h,
+    "emergency.max_duration_h": lambda old, new: new.emergency.max_duration_h > old.emergency.max_duration_h,
     "baseline.auto_promote": lambda old, new: (
         old.baseline.auto_promote is AutoPromote.OFF and new.baseline.auto_promote is not AutoPromote.OFF
     ),
@@ -50,6 +74,15 @@ def loosened(preset: Policy, policy: Policy) -> tuple[str, ...]:
     """The rules and parameters of `policy` that are looser than the preset's."""
     rules = [rule for rule in preset.rules if _STRENGTH[policy.mode(rule)] < _STRENGTH[preset.mode(rule)]]
     return (*rules, *(name for name, looser in _LOOSER.items() if looser(preset, policy)))
+
+
+def expired_deviations(policy: Policy, today: date) -> tuple[Deviation, ...]:
+    """The deviations whose last day is over on `today` (UTC): what they loosen is excused by nobody any more.
+
+    The policy stays in force as it is: a decision rests on the version in force, which is the hash of its content, and not on a calendar,
+    and monitoring that stops over a date would hide more than the loosened rule does. It is told everywhere until somebody acts.
+    """
+    return tuple(deviation for deviation in policy.deviations if deviation.until < today)
 
 
 def _weaker(old: RoleGroups, new: RoleGroups) -> bool:

@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from driftwatch.documents import context, values
-from driftwatch.documents.fields import Fields, items, nearest, some
-from driftwatch.documents.loosening import NEVER_SOFTENED, PARAMETERS, loosened
+from driftwatch.documents import context, requirements, values
+from driftwatch.documents.fields import Fields
+from driftwatch.documents.loosening import NEVER_SOFTENED, loosened
 from driftwatch.documents.people import People
 from driftwatch.documents.problems import Problems
 from driftwatch.documents.reader import read, read_file
-from driftwatch.documents.tree import LIMITS, Limits, MapNode, Node, Scalar, shown
-from driftwatch.domain.authorization.policy import (
-    ApprovalRequirement,
-    AutoPromote,
-    BaselineRequirement,
-    Deviation,
-    Mode,
-    Policy,
-    RoleGroups,
-    UnknownAs,
-    WindowMode,
-)
+from driftwatch.documents.tree import LIMITS, Limits, MapNode, Node, shown
+from driftwatch.domain import codec
+from driftwatch.domain.authorization.policy import Policy, UnknownAs, WindowMode
 from driftwatch.domain.baseline import Assurance
 from driftwatch.domain.canonical import canonical_json, sha256_hex
 from driftwatch.domain.resource import Json
 from driftwatch.errors import InputError, Place
 
 PRESETS: Final = ("startup", "scaleup", "enterprise")
-RULES: Final = ("R1", "R2", "R3", "R4", "R5", "R9", "R11", "R13")
-"""The rules of the authorisation specification that this version judges."""
 
 _STORED: Final = Limits(size=64 << 20, nodes=4_000_000)
-_HOURS: Final = values.whole(1, 8760)
 _SECONDS: Final = values.whole(0, 86_400)
-_COUNT: Final = values.whole(1, 20)
 
 
 def parse(data: bytes, source: str, limits: Limits = LIMITS) -> Policy:
@@ -94,27 +80,34 @@ def effective(node: Node, problems: Problems) -> Policy:
     policy = Policy(
         version="",
         extends=fields.required("extends", values.name),
-        rules=fields.required("rules", _rules),
+        rules=fields.required("rules", requirements.rules),
         unknown_as=fields.required("unknown_as", values.choice(UnknownAs)),
         clock_tolerance_s=fields.required("clock_tolerance_s", _SECONDS),
-        candidate_horizon_h=fields.required("candidate_horizon_h", _HOURS),
+        candidate_horizon_h=fields.required("candidate_horizon_h", requirements.HOURS),
         window_mode=fields.required("window_mode", values.choice(WindowMode)),
         derive_window=fields.required("derive_window", values.flag),
-        derived_window_max_h=fields.required("derived_window_max_h", _HOURS),
+        derived_window_max_h=fields.required("derived_window_max_h", requirements.HOURS),
         evaluate_all_writers=fields.required("evaluate_all_writers", values.flag),
         allow_account_wide=fields.required("allow_account_wide", values.flag),
         delete_requires_explicit=fields.required("delete_requires_explicit", values.flag),
         require_attribute_paths_for=fields.many("require_attribute_paths_for", values.pattern),
+        pipelines_require_link=fields.required("pipelines_require_link", values.flag),
+        report_transients=fields.required("report_transients", values.flag),
         settle_s=fields.required("settle_s", _SECONDS),
-        snapshot_interval_max_h=fields.required("snapshot_interval_max_h", _HOURS),
+        snapshot_interval_max_h=fields.required("snapshot_interval_max_h", requirements.HOURS),
+        acknowledge_target_h=fields.required("acknowledge_target_h", requirements.HOURS),
+        exceptions_max_days=fields.required("exceptions", requirements.exceptions),
         min_assurance=fields.required("min_assurance", values.choice(Assurance)),
-        approvals=fields.required("approvals", _approvals),
-        baseline=fields.required("baseline", _baseline),
+        approvals=fields.required("approvals", requirements.approvals),
+        reviews=fields.required("reviews", requirements.reviews),
+        tests=fields.required("tests", requirements.tests),
+        emergency=fields.required("emergency", requirements.emergency),
+        baseline=fields.required("baseline", requirements.baseline),
         context=context.read_context(fields),
-        deviations=fields.many("deviations", _deviation),
+        deviations=fields.many("deviations", requirements.deviation),
     )
     fields.done()
-    return policy if problems else _versioned(policy)
+    return policy if problems else versioned(policy)
 
 
 def policy_document(policy: Policy) -> Json:
@@ -132,14 +125,21 @@ def policy_document(policy: Policy) -> Json:
         "allow_account_wide": policy.allow_account_wide,
         "delete_requires_explicit": policy.delete_requires_explicit,
         "require_attribute_paths_for": list(policy.require_attribute_paths_for),
+        "pipelines_require_link": policy.pipelines_require_link,
+        "report_transients": policy.report_transients,
         "settle_s": policy.settle_s,
         "snapshot_interval_max_h": policy.snapshot_interval_max_h,
+        "acknowledge_target_h": policy.acknowledge_target_h,
+        "exceptions": {"max_days": policy.exceptions_max_days},
         "min_assurance": policy.min_assurance.value,
         "approvals": {
             "min_count": policy.approvals.min_count,
             "role_groups": [list(group) for group in policy.approvals.role_groups],
             "high_risk_role_groups": [list(group) for group in policy.approvals.high_risk_role_groups],
         },
+        "reviews": codec.encode(policy.reviews),
+        "tests": codec.encode(policy.tests),
+        "emergency": codec.encode(policy.emergency),
         "baseline": {
             "auto_promote": policy.baseline.auto_promote.value,
             "min_count": policy.baseline.min_count,
@@ -166,10 +166,11 @@ def with_people(policy: Policy, people: People) -> Policy:
 
     Raises InputError when a name belongs to one person in the policy and to another in the people file.
     """
-    return _versioned(replace(policy, context=context.joined(policy.context, people)))
+    return versioned(replace(policy, context=context.joined(policy.context, people)))
 
 
-def _versioned(policy: Policy) -> Policy:
+def versioned(policy: Policy) -> Policy:
+    """The policy under the version that its content has."""
     return replace(policy, version=sha256_hex(canonical_json(policy_document(policy))))
 
 
@@ -189,7 +190,7 @@ def _preset_of(node: Node, problems: Problems) -> Node:
 def _refuse_loosening(preset: Policy, policy: Policy, node: Node, problems: Problems) -> None:
     excused = {deviation.rule for deviation in policy.deviations}
     for name in loosened(preset, policy):
-        place = _place_of(node, ("rules", name) if name in RULES else tuple(name.split(".")))
+        place = _place_of(node, ("rules", name) if name in requirements.RULES else tuple(name.split(".")))
         if name in NEVER_SOFTENED:
             problems.add(place, f"{name} below the preset {preset.extends}", f"{preset.mode(name).value}: no deviation may soften {name}")
         elif name not in excused:
@@ -204,57 +205,3 @@ def _place_of(node: Node, path: tuple[str, ...]) -> Place:
             break
         place, node = node.keys[key], node.entries[key]
     return place
-
-
-def _rules(node: Node, problems: Problems) -> Mapping[str, Mode] | None:
-    fields = Fields(node, problems, "the rules")
-    rules = {rule: mode for rule in RULES if (mode := fields.optional(rule, values.choice(Mode))) is not None}
-    for key in node.entries if isinstance(node, MapNode) else ():
-        if key not in RULES:
-            problems.add(fields.where(key), f"the rule {shown(key)}", "one of the rules that exist: " + ", ".join(RULES))
-    return rules
-
-
-def _approvals(node: Node, problems: Problems) -> ApprovalRequirement | None:
-    fields = Fields(node, problems, "approvals")
-    requirement = ApprovalRequirement(
-        min_count=fields.required("min_count", _COUNT),
-        role_groups=fields.either("role_groups", _role_groups, ()),
-        high_risk_role_groups=fields.either("high_risk_role_groups", _role_groups, ()),
-    )
-    fields.done()
-    return requirement
-
-
-def _baseline(node: Node, problems: Problems) -> BaselineRequirement | None:
-    fields = Fields(node, problems, "baseline")
-    requirement = BaselineRequirement(
-        auto_promote=fields.required("auto_promote", values.choice(AutoPromote)),
-        min_count=fields.required("min_count", _COUNT),
-        role_groups=fields.either("role_groups", _role_groups, ()),
-    )
-    fields.done()
-    return requirement
-
-
-def _role_groups(node: Node, problems: Problems) -> RoleGroups | None:
-    return items(some(values.name))(node, problems)
-
-
-def _deviation(node: Node, problems: Problems) -> Deviation | None:
-    fields = Fields(node, problems, "a deviation")
-    deviation = Deviation(
-        rule=fields.required("rule", _loosened_name),
-        approved_by=fields.required("approved_by", values.name),
-        reason=fields.required("reason", values.text),
-        until=fields.required("until", values.day),
-    )
-    fields.done()
-    return deviation
-
-
-def _loosened_name(node: Node, problems: Problems) -> str | None:
-    known = (*RULES, *PARAMETERS)
-    if isinstance(node, Scalar) and node.text not in known:
-        return problems.add(node.place, values.found(node), nearest(node.text, known))
-    return values.name(node, problems)

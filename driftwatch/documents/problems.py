@@ -15,15 +15,19 @@ class Problems:
     """Collects (place, found, expected) while a file is read; `check` refuses the file if there are any."""
 
     def __init__(self) -> None:
-        self._noted: list[tuple[Place, str, str]] = []
+        self._noted: dict[tuple[Place, str, str], None] = {}
 
     def __bool__(self) -> bool:
         return bool(self._noted)
 
     def add(self, place: Place, found: str, expected: str = "") -> T | None:
-        """Notes a problem. Returns None in the type that is wanted, so that a conversion can end with it."""
-        self._noted.append((place, found, expected))
+        """Notes a problem, once however often it is found. Returns None in the type wanted, so that a conversion can end with it."""
+        self._noted[(place, found, expected)] = None
         return None
+
+    def take(self, others: Problems) -> None:
+        """Notes the problems that another reading found."""
+        self._noted.update(others._noted)
 
     def places(self) -> frozenset[Place]:
         """Where a problem was noted."""

@@ -11,6 +11,7 @@ from driftwatch.documents.problems import Problems
 from driftwatch.documents.tree import ListNode, Node
 from driftwatch.domain.change import Expectation, Target
 from driftwatch.domain.drift import DriftKind
+from driftwatch.domain.resource import Json
 
 OPERATIONS: Final = values.choice(DriftKind, only=(DriftKind.CREATED, DriftKind.UPDATED, DriftKind.DELETED))
 _FORMS: Final = ("equals", "one_of", "matches", "min", "max", "absent")
@@ -56,6 +57,36 @@ def expectation(node: Node, problems: Problems) -> Expectation | None:
     elif form == {"min", "max"} and result.min is not None and result.max is not None and result.min > result.max:
         problems.add(fields.where("max"), f"max {result.max} below min {result.min}", "max at least as large as min")
     return result
+
+
+def target_document(given: Target) -> dict[str, Json]:
+    """The target as plain JSON that `target` reads back."""
+    lists = {
+        "accounts": given.accounts,
+        "regions": given.regions,
+        "resource_types": given.resource_types,
+        "ids": given.ids,
+        "operations": given.operations,
+        "attribute_paths": given.attribute_paths,
+    }
+    document: dict[str, Json] = {key: [str(item) for item in listed] for key, listed in lists.items() if listed is not None}
+    if given.tags is not None:
+        document["tags"] = {key: list(allowed) for key, allowed in given.tags.items()}
+    if given.expected:
+        document["expected"] = [_expectation_document(item) for item in given.expected]
+    return document
+
+
+def _expectation_document(given: Expectation) -> dict[str, Json]:
+    conditions: dict[str, Json] = {
+        "one_of": None if given.one_of is None else list(given.one_of),
+        "matches": given.matches,
+        "min": given.min,
+        "max": given.max,
+        "absent": given.absent or None,
+    }
+    document = {"path": given.path} | {form: value for form, value in conditions.items() if value is not None}
+    return document | ({"equals": given.equals} if given.equals_given else {})
 
 
 def _tags(node: Node, problems: Problems) -> Mapping[str, tuple[str, ...]] | None:

@@ -32,6 +32,7 @@ _GUESSED: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false"
 _DIGITS: Final = re.compile(r"[-+]?[0-9][0-9_]*")
 _WHOLE: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _NUMBER: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?")
+_FRACTION: Final = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
 _NUMBER_LIKE: Final = re.compile(
     r"[-+]?(0[xob][0-9a-fA-F_]+|[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?|\.(inf|nan)|\.[0-9]+)", re.IGNORECASE
 )
@@ -134,12 +135,16 @@ def whole(lowest: int, highest: int) -> Convert[int]:
 
 
 def number(node: Node, problems: Problems) -> int | float | None:
-    """A finite number of at most 18 digits."""
+    """A finite number of at most 18 digits. A fraction may also stand in quotes: canonical JSON writes it so."""
+    if isinstance(node, Scalar) and not node.plain and _FRACTION.fullmatch(node.text):
+        node = Scalar(node.place, node.text, plain=True)
     value = anything(node, problems)
     if value is None and not is_null(node):
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return problems.add(node.place, found(node), "a number, without quotes")
+    if sum(char.isdigit() for char in str(to_json(value))) > MAX_DIGITS:
+        return problems.add(node.place, found(node), f"a number that can be written with {MAX_DIGITS} digits")
     return value
 
 

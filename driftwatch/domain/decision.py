@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -76,14 +75,26 @@ class PathDecision:
     record: str | None = None
     considered: tuple[Considered, ...] = ()
     results: tuple[RuleResult, ...] = ()
+    amendment: tuple[str, ...] = ()
+    """What the named record would have needed to cover an uncovered path: noun phrases."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """One path of one finding that a change record decided, as last judged."""
+
+    record: str
+    finding: str
+    path: str
+    verdict: Verdict
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The judgement of a drift. `violations`, `unknowns` and `warnings` are those of the best record of each path.
 
-    `record` is the one record that decided every path, else None. `set_aside` maps a kind of record that this version does not judge
-    to the ids of those that would have been candidates. `inputs_hash` is the SHA-256 of everything that the decision rests on.
+    `record` is the one record that decided every path, else None. `inputs_hash` is the SHA-256 of everything that the decision rests on.
     """
 
     drift_id: str
@@ -95,7 +106,8 @@ class Decision:
     record: str | None = None
     also_matched: tuple[str, ...] = ()
     suppressed_paths: tuple[str, ...] = ()
-    set_aside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    due_at: datetime | None = None
+    """By when the first of its emergency changes has to be reviewed; None where none is pending."""
     settled: bool = True
     policy_version: str
     inputs_hash: str
@@ -113,7 +125,7 @@ class Decision:
             "record": self.record,
             "also_matched": list(self.also_matched),
             "suppressed_paths": list(self.suppressed_paths),
-            "set_aside": {kind: list(ids) for kind, ids in self.set_aside.items()},
+            "due_at": self.due_at.isoformat().replace("+00:00", "Z") if self.due_at else None,
             "settled": self.settled,
             "policy_version": self.policy_version,
             "inputs_hash": self.inputs_hash,
@@ -131,6 +143,7 @@ def _path_json(path: PathDecision) -> Json:
             for item in path.considered
         ],
         "results": [_result_json(result) for result in path.results],
+        "amendment": list(path.amendment),
     }
 
 

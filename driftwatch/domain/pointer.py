@@ -101,6 +101,17 @@ def matches(pattern: str, path: str) -> bool:
     return _glob(wanted, found, _segment_matches)
 
 
+def reaches(pattern: str, path: str) -> bool:
+    """Whether `pattern` covers `path`, or something below it: what a restriction to a part of a resource has to ask."""
+    if matches(pattern, path):
+        return True
+    found = [_units(segment) for segment in split(path)]
+    above = split_pattern(pattern)[: len(found)]
+    if Wild.MANY in above:  # any number of segments: what follows them may lie below the path
+        above = (*above[: above.index(Wild.MANY)], Wild.MANY)
+    return _glob(above, found, _segment_matches)
+
+
 def _segment_matches(wanted: SegmentPattern, found: tuple[str, ...]) -> bool:
     return isinstance(wanted, tuple) and _glob(wanted, found, lambda unit, character: unit is Wild.ONE or unit == character)
 

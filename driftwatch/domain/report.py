@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
+from driftwatch.domain.authorization.clocks import Alert
 from driftwatch.domain.decision import Decision
+from driftwatch.domain.exception import ExceptionRecord
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.resource import Cell
 from driftwatch.domain.scan import Scan
@@ -36,12 +38,24 @@ class CellJudged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingChanged:
-    """A finding was opened, decided anew, or closed; `before` is None for a new one, `decision` None where none was made."""
+    """A finding was opened, decided anew, or closed; `before` is None for a new one, `decision` None where none was made.
 
-    scan_id: str
+    `scan_id` is None where it was not a scan that did it, but a clock or a person.
+    """
+
+    scan_id: str | None
     before: Finding | None
     finding: Finding
     decision: Decision | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStruck:
+    """Something became due by itself: the review of a finding or its acknowledgement, or the end of an exception. Told once."""
+
+    alert: Alert
+    finding: Finding | None = None
+    exception: ExceptionRecord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +77,7 @@ class ScanDone:
     seconds: float = field(default=0.0)
 
 
-Event: TypeAlias = ScanPlanned | CellJudged | FindingChanged | SourceSynced | ScanDone
+Event: TypeAlias = ScanPlanned | CellJudged | FindingChanged | ClockStruck | SourceSynced | ScanDone
 Report: TypeAlias = Callable[[Event], None]
 
 
@@ -92,6 +106,22 @@ class ScopeMeasure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandledMeasure:
+    """What people did about findings, for metrics.
+
+    `acknowledged` and `disposed` are the seconds from a finding to its acknowledgement, and to its end or disposition, of the live ones
+    and those that closed in the last week; `review_due` when the next review of an emergency change is due; `exceptions` by status, and
+    `exception_expiry` when the next one ends.
+    """
+
+    acknowledged: tuple[float, ...] = ()
+    disposed: tuple[float, ...] = ()
+    review_due: datetime | None = None
+    exceptions: Mapping[str, int] = field(default_factory=dict)
+    exception_expiry: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measures:
     """The state of an installation in numbers, for metrics: counts only, never ids.
 
@@ -111,3 +141,6 @@ class Measures:
     sources: Mapping[str, SourceMeasure]
     store_bytes: int
     scopes: Mapping[tuple[str, str], ScopeMeasure] = field(default_factory=dict)
+    handled: HandledMeasure = field(default_factory=HandledMeasure)
+    deviations: Mapping[str, int] = field(default_factory=dict)
+    """The deviations of the policy: how many are `current`, how many `expired`."""

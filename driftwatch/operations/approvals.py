@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from driftwatch.domain.authorization import lifecycle
 from driftwatch.domain.authorization.baseline_rules import promotable
 from driftwatch.domain.authorization.identity import Identities
-from driftwatch.domain.baseline import Actor, BaselineApproval, BaselineState, BaselineVersion, Disposition
+from driftwatch.domain.baseline import Actor, BaselineApproval, BaselineState, BaselineVersion, Disposition, IncludedDrift
 from driftwatch.domain.change import ApprovalDecision
 from driftwatch.domain.decision import RuleResult
 from driftwatch.domain.finding import Finding
@@ -20,6 +21,8 @@ from driftwatch.operations.baselines import live_findings, record_act, require, 
 from driftwatch.operations.cells import NOT_JUDGED
 from driftwatch.operations.installation import Installation
 from driftwatch.ports import UnitOfWork
+
+ACCEPTED: Final = "risk_accepted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,7 @@ def approve(
             require(version, BaselineState.PROPOSED)
             _refuse_other_content(version, seen_hash)
             _refuse_author(installation, version, actor)
-            version = with_dispositions(version, actor, accept_risk or {})
+            version = with_dispositions(_as_disposed_of(uow, version), actor, accept_risk or {})
             uow.baselines.set_included(version.id, version.included)
             return settle(installation, uow, version, (approval_of(installation, version, actor, ApprovalDecision.APPROVED),))
     except RefusedError as refusal:
@@ -112,10 +115,21 @@ def with_dispositions(version: BaselineVersion, actor: Actor, accepted: Mapping[
         raise RefusedError(
             f"{version.id} does not include {', '.join(unknown)}; `driftwatch baseline show {version.id}` lists what it does"
         )
-    disposed = Disposition(kind="risk_accepted", by=actor.person)
+    disposed = Disposition(kind=ACCEPTED, by=actor.person)
     return replace(
         version, included=tuple(replace(item, disposition=disposed) if item.drift in accepted else item for item in version.included)
     )
+
+
+def _as_disposed_of(uow: UnitOfWork, version: BaselineVersion) -> BaselineVersion:
+    """The version with the ratifications and exceptions as they stand now: one may have come, or run out, since the capture."""
+
+    def disposition(item: IncludedDrift) -> Disposition | None:
+        finding = uow.findings.get(item.drift)
+        known = finding.handling.disposition if finding else None
+        return known or (item.disposition if item.disposition and item.disposition.kind == ACCEPTED else None)
+
+    return replace(version, included=tuple(replace(item, disposition=disposition(item)) for item in version.included))
 
 
 def _close_baselined(uow: UnitOfWork, version: BaselineVersion, now: datetime) -> int:
@@ -123,13 +137,15 @@ def _close_baselined(uow: UnitOfWork, version: BaselineVersion, now: datetime) -
     by_cell: dict[Cell, dict[str, Finding]] = {}
     for finding in live_findings(uow, version.name):
         by_cell.setdefault(finding.cell, {})[finding.resource] = finding
-    dispositions = {item.drift: item.disposition for item in version.included}
+    included = {item.drift: item for item in version.included}
     closed = 0
     for cell, findings in by_cell.items():
         held = {entry.id: entry.fingerprint for entry in uow.baselines.entries(version.id, cell) if entry.id in findings}
         for resource, finding in findings.items():
             if held.get(resource) == finding.after_fingerprint:
-                after = lifecycle.baseline_activated(finding, now, disposition=dispositions.get(finding.id))
+                item = included.get(finding.id)
+                disposition, actors = (item.disposition, frozenset(item.actors)) if item else (None, frozenset[str]())
+                after = lifecycle.baseline_activated(finding, now, disposition=disposition, actors=actors)
                 uow.findings.save(after)
                 uow.ledger.append(now, "finding_baselined", {"finding": finding.id, "version": version.id, "cell": str(cell)})
                 closed += 1

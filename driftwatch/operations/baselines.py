@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from driftwatch.domain.authorization.identity import Identities
 from driftwatch.domain.baseline import (
     Actor,
     BaselineCell,
@@ -16,6 +17,8 @@ from driftwatch.domain.baseline import (
     baseline_of,
     content_hash,
 )
+from driftwatch.domain.codec import decode
+from driftwatch.domain.decision import AWAITING, Decision
 from driftwatch.domain.finding import LIVE, Finding
 from driftwatch.domain.scan import CellStatus
 from driftwatch.domain.snapshot import CellState
@@ -65,7 +68,7 @@ def capture(installation: Installation, name: str, actor: Actor, left_out: Seque
             cells=tuple(changed[cell] for cell in sorted(changed)),
             removed=tuple(sorted(former.keys() - names)),
             omissions=omissions,
-            included=included_drifts(uow, name),
+            included=included_drifts(uow, installation, name),
             note=note,
         )
         uow.baselines.add(version)
@@ -158,11 +161,26 @@ def _remember_shape(installation: Installation, uow: UnitOfWork, status: CellSta
         raise RefusedError(f"{status.cell} was last read by another catalogue than this one, whose rules are not known: scan again")
 
 
-def included_drifts(uow: UnitOfWork, name: str) -> tuple[IncludedDrift, ...]:
+def included_drifts(uow: UnitOfWork, installation: Installation, name: str) -> tuple[IncludedDrift, ...]:
     """Every live finding of the baseline as a drift that a new version may absorb; one that comes up later needs another capture."""
-    return tuple(
-        IncludedDrift(drift=finding.id, verdict=finding.verdict_current.value)
-        for finding in sorted(live_findings(uow, name), key=lambda finding: finding.id)
+    found = sorted(live_findings(uow, name), key=lambda finding: finding.id)
+    return tuple(included_drift(uow, installation, finding) for finding in found)
+
+
+def included_drift(uow: UnitOfWork, installation: Installation, finding: Finding) -> IncludedDrift:
+    """A finding as a drift that a version absorbs, with the disposition that a ratification or an exception is.
+
+    As long as no activity source says who made the change, those count as its makers who were to make it under the records that cover it.
+    """
+    made = uow.findings.decisions(finding.id)
+    ids = {path.record for path in decode(Decision, made[-1]).paths if path.record and path.verdict in AWAITING} if made else set()
+    records = [record for id_ in sorted(ids) if (record := uow.changes.get(id_))]
+    people = Identities(installation.policy.context)
+    return IncludedDrift(
+        drift=finding.id,
+        verdict=finding.verdict_current.value,
+        actors=tuple(sorted(people.people(who for record in records for who in record.implementers))),
+        disposition=finding.handling.disposition,
     )
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from driftwatch.domain.change import ChangeRecord, SourceStatus
 from driftwatch.domain.report import Report, SourceSynced, silent
 from driftwatch.errors import NotFoundError, SourceError
 from driftwatch.operations.installation import Installation
+from driftwatch.ports import UnitOfWork
 
 
 def sync(installation: Installation, report: Report = silent) -> None:
@@ -25,17 +29,28 @@ def sync(installation: Installation, report: Report = silent) -> None:
 
 
 def records(installation: Installation) -> list[ChangeRecord]:
-    """Every accepted record, newest first."""
+    """Every accepted record, newest first; those of the built-in register as they stand this moment."""
     with installation.store.read() as uow:
-        return sorted(uow.changes.records(), key=lambda record: (record.created_at, record.id), reverse=True)
+        known = {(record.source, record.id): record for record in uow.changes.records()}
+        known |= {(record.source, record.id): record for record in _registered(installation, uow)}
+    return sorted(known.values(), key=lambda record: (record.created_at, record.id), reverse=True)
 
 
 def record(installation: Installation, record_id: str) -> ChangeRecord:
+    """One record; raises NotFoundError for an id that no source holds."""
     with installation.store.read() as uow:
-        found = uow.changes.get(record_id)
+        registered = uow.register.get(record_id) if installation.register else None
+        found = replace(registered[0], source=installation.register or "") if registered else uow.changes.get(record_id)
     if found is None:
         raise NotFoundError(f"no change record {record_id} is known; `driftwatch changes list` names those that are")
     return found
+
+
+def _registered(installation: Installation, uow: UnitOfWork) -> Iterator[ChangeRecord]:
+    """The register's records are newer than their last reading; they count from the next one on."""
+    if installation.register:
+        for item in uow.register.all():
+            yield replace(item, source=installation.register)
 
 
 def sources(installation: Installation) -> list[SourceStatus]:

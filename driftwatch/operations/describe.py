@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final
 
+from driftwatch.domain.authorization.exception_lifecycle import content_hash
+from driftwatch.domain.authorization.exception_lifecycle import status as exception_status
 from driftwatch.domain.baseline import BaselineVersion
 from driftwatch.domain.canonical import utc_text
+from driftwatch.domain.codec import encode
 from driftwatch.domain.drift import Difference, Interval
-from driftwatch.domain.finding import LIVE, Finding
+from driftwatch.domain.exception import ExceptionRecord
+from driftwatch.domain.finding import LIVE, Finding, Handling
 from driftwatch.domain.resource import Json
 from driftwatch.domain.scan import CellStatus, Scan
 from driftwatch.operations import findings
@@ -96,6 +101,47 @@ def finding_document(case: Case) -> Json:
         "first_seen": utc_text(finding.first_seen),
         "last_seen": utc_text(finding.last_seen),
         "previous": finding.previous_id,
+        "due": utc_text(finding.due_at) if finding.due_at else None,
+        "closed": utc_text(finding.closed_at) if finding.closed_at else None,
+        "handling": handling_document(finding.handling),
+    }
+
+
+def handling_document(handling: Handling) -> Json:
+    """What people did about a finding, and whether it comes and goes."""
+    disposition = handling.disposition
+    return {
+        "acknowledged_by": handling.acknowledged_by,
+        "acknowledged": utc_text(handling.acknowledged_at) if handling.acknowledged_at else None,
+        "ticket": handling.ticket,
+        "disposition": disposition.kind if disposition else None,
+        "disposed_by": disposition.by if disposition else None,
+        "disposed": utc_text(handling.disposed_at) if handling.disposed_at else None,
+        "record": handling.record,
+        "exception": handling.exception,
+        "flapping": handling.flapping,
+        "alerted": list(handling.alerted),
+    }
+
+
+def exception_document(exception: ExceptionRecord, now: datetime) -> Json:
+    """One exception as it stands now, with the hash that an approval of it names."""
+    scope = [{name: value for name, value in encode(target).items() if value not in (None, [])} for target in exception.scope]
+    return {
+        "id": exception.id,
+        "status": exception_status(exception, now).value,
+        "content_hash": content_hash(exception),
+        "requested_by": exception.requested_by,
+        "requested": utc_text(exception.requested_at) if exception.requested_at else None,
+        "reason": exception.reason,
+        "scope": scope,
+        "starts": utc_text(exception.starts_at),
+        "expires": utc_text(exception.expires_at) if exception.expires_at else None,
+        "approved_by": exception.approved_by,
+        "approved": utc_text(exception.approved_at) if exception.approved_at else None,
+        "ended_by": exception.revoked_by,
+        "ended": utc_text(exception.revoked_at) if exception.revoked_at else None,
+        "finding": exception.finding,
     }
 
 

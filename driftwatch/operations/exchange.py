@@ -128,7 +128,7 @@ def _register(installation: Installation, uow: UnitOfWork, imported: ImportedBas
         cells=tuple(changed[cell] for cell in sorted(changed)),
         removed=tuple(sorted(former.keys() - imported.cells.keys())),
         approvals=(),
-        included=baselines.included_drifts(uow, name),
+        included=baselines.included_drifts(uow, installation, name),
     )
     uow.baselines.add(version)
     for digest, fields in imported.shapes.items():

@@ -1,13 +1,22 @@
-"""Findings: listed, shown, and explained in words."""
+"""Findings: listed, shown, explained in words, acknowledged and ratified."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from driftwatch.domain.authorization import lifecycle, ratification
+from driftwatch.domain.baseline import Actor, Assurance
+from driftwatch.domain.codec import decode
+from driftwatch.domain.decision import Decision
 from driftwatch.domain.finding import LIVE, Finding, FindingState
 from driftwatch.domain.resource import Json
-from driftwatch.errors import NotFoundError
+from driftwatch.errors import NotFoundError, RefusedError
+from driftwatch.operations import decisions
+from driftwatch.operations.denials import denials
 from driftwatch.operations.installation import Installation
+from driftwatch.operations.policies import PolicyVersions
+from driftwatch.ports import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +38,60 @@ def case(installation: Installation, finding_id: str) -> Case:
     with installation.store.read() as uow:
         finding = uow.findings.get(finding_id) or _by_prefix(list(uow.findings.all()), finding_id)
         return Case(finding=finding, decisions=tuple(uow.findings.decisions(finding.id)))
+
+
+def ack(installation: Installation, finding_id: str, actor: Actor, ticket: str | None = None) -> Finding:
+    """Somebody has seen it and deals with it. Raises NotFoundError, or RefusedError unless the finding is open."""
+    with denials(installation, "finding_ack", finding_id, actor), installation.store.write() as uow:
+        now = installation.clock()
+        after = lifecycle.ack(finding_of(uow, finding_id), actor.person, now, ticket)
+        uow.findings.save(after)
+        record_act(uow, "finding_acknowledged", after, actor, now, ticket=ticket)
+        return after
+
+
+def ratify(installation: Installation, finding_id: str, record_id: str, actor: Actor) -> Finding:
+    """Agrees to an uncovered drift afterwards, by a retroactive change record: its verdict stays.
+
+    Raises NotFoundError for an unknown finding or record, and RefusedError unless the record covers every uncovered path with its value,
+    was approved by somebody outside those who took part, and the finding is open. The policy that it was detected under decides.
+    """
+    with denials(installation, "finding_ratify", finding_id, actor), installation.store.write() as uow:
+        now = installation.clock()
+        finding = finding_of(uow, finding_id)
+        change = uow.changes.get(record_id)
+        if change is None:
+            raise NotFoundError(f"no change record {record_id} is known; `driftwatch changes list` names those that are")
+        require_assurance(installation, actor)
+        after = lifecycle.ratify(finding, change.id, actor.person, now)
+        policy = PolicyVersions(installation.policy).get(uow, finding.policy_version, installation.policy)
+        decision = decode(Decision, uow.findings.decisions(finding.id)[-1])
+        ratification.check(finding.drift, decision, change, by=actor.person, policy=policy, events=(), now=now)
+        uow.findings.save(after)
+        record_act(uow, "finding_ratified", after, actor, now, record=change.id, record_hash=change.raw_hash)
+        return after
+
+
+def finding_of(uow: UnitOfWork, finding_id: str) -> Finding:
+    finding = uow.findings.get(finding_id)
+    if finding is None:
+        raise NotFoundError(f"no finding {finding_id}; `driftwatch findings list` names them")
+    return finding
+
+
+def require_assurance(installation: Installation, actor: Actor) -> None:
+    """Raises RefusedError where the policy asks for a signature, and the act is not signed."""
+    if installation.policy.min_assurance is Assurance.SIGNED and actor.assurance is not Assurance.SIGNED:
+        raise RefusedError(
+            f"this policy asks for a signature (min_assurance), and {actor.person} is known by {actor.method.value} only: "
+            f"`--as {actor.person} --key FILE`"
+        )
+
+
+def record_act(uow: UnitOfWork, what: str, finding: Finding, actor: Actor, now: datetime, **more: Json) -> None:
+    """The ledger entry for what a person did about a finding, and how that person was identified."""
+    who: dict[str, Json] = {"person": actor.person, "method": actor.method.value, "assurance": actor.assurance.value}
+    decisions.record(uow, what, finding, now, **who, **more)
 
 
 def _by_prefix(findings: list[Finding], prefix: str) -> Finding:

@@ -9,7 +9,7 @@ from datetime import datetime
 from driftwatch.documents.people import People
 from driftwatch.domain.authorization.policy import Policy
 from driftwatch.domain.baseline import BaselinePattern
-from driftwatch.ports import BaselineFiles, ChangeSource, Collector, Engine, Signer, Store
+from driftwatch.ports import BaselineFiles, ChangeSource, CheckpointPlace, CheckpointSigner, Collector, Engine, Signer, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,5 +34,10 @@ class Installation:
     freshness_s: float
     scan_deadline_s: float
     key_id: str
+    register: str | None = None
+    """The name of the change source that is the built-in register; None where none is configured."""
+    checkpoint_signer: CheckpointSigner | None = None
+    checkpoint_places: Sequence[CheckpointPlace] = ()
+    """The ledger's own key, and the second places of its checkpoints."""
     clock: Callable[[], datetime]
     new_id: Callable[[str], str]

@@ -17,11 +17,13 @@ from driftwatch.domain.request import Lease
 from driftwatch.domain.resource import Cell
 from driftwatch.domain.scan import Scan, ScanStatus
 from driftwatch.errors import BusyError, LeaseLostError
-from driftwatch.operations import changes, policies
+from driftwatch.operations import changes, clocks, policies
 from driftwatch.operations.cells import Release
+from driftwatch.operations.decisions import evidence
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.intake import Intake
-from driftwatch.operations.judge import Judge, evidence
+from driftwatch.operations.judge import Judge
+from driftwatch.operations.promotion import promote
 from driftwatch.operations.shapes import reshape
 from driftwatch.operations.status import exit_code, statuses
 from driftwatch.ports import UnitOfWork
@@ -117,13 +119,16 @@ class _RunningScan:
             return  # whoever took it over owns it now
 
     def _judge(self) -> None:
-        """Judges what differs, on records that were read after it was seen; then carries cells over to a new shape."""
+        """Judges what differs, on records that were read after it was seen; then carries cells over to a new shape, promotes what is
+        covered, and looks at the clocks."""
         installation = self._installation
         changes.sync(installation, self._report)
         judge = Judge(installation, evidence(installation), self._scan.id, self._report)
         for pending in self._intake.pending:
             judge.judge(pending, self._renewed())
         reshape(installation, self._renewed(), judge.reshapable)
+        promote(installation, self._renewed(), judge.promotable, self._report, self._scan.id)
+        clocks.tick(installation, self._report, lease=self._renewed)
 
     def _renewed(self) -> Lease:
         """The lease, renewed when half of its time is over: a scan that works keeps it, a stuck one loses it."""

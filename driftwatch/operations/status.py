@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from driftwatch.domain.decision import UNCOVERED
-from driftwatch.domain.finding import LIVE, Finding
-from driftwatch.domain.report import Measures, ScopeMeasure, SourceMeasure
+from driftwatch.domain.authorization.exception_lifecycle import ExceptionStatus
+from driftwatch.domain.authorization.exception_lifecycle import status as exception_status
+from driftwatch.domain.decision import UNCOVERED, Verdict
+from driftwatch.domain.exception import ExceptionRecord
+from driftwatch.domain.finding import LIVE, Finding, FindingState, Standing
+from driftwatch.domain.report import HandledMeasure, Measures, ScopeMeasure, SourceMeasure
 from driftwatch.domain.scan import CellStatus, Scan, ScanStatus
 from driftwatch.domain.snapshot import CellState, Gap
+from driftwatch.operations import policies
 from driftwatch.operations.installation import Installation
 
 COVERED_CODE, UNCOVERED_CODE, INCOMPLETE_CODE = 0, 2, 3
 SCANS_LOOKED_AT = 100
 """How far back the last complete scan is looked for."""
+HANDLED_WITHIN = timedelta(days=7)
+"""For how long findings that closed are counted in how fast they are dealt with."""
 NOT_CONFIGURED = "not_configured"
 FRESH_STATES = frozenset({CellState.CLEAN, CellState.DRIFTED, CellState.UNBASELINED})
 
@@ -96,12 +102,14 @@ def overview(installation: Installation) -> Overview:
 def measure(installation: Installation) -> Measures:
     """The state in numbers, as the metrics show it."""
     cells = statuses(installation)
+    over = len(policies.expired(installation))
     size = int(installation.store.describe().get("size_bytes", "0"))
     with installation.store.read() as uow:
         scans = list(uow.scans.latest(SCANS_LOOKED_AT))
         active = {pattern.name: version for pattern in installation.baselines if (version := uow.baselines.active(pattern.name))}
         counts = dict(uow.findings.counts())
-        first_seen = tuple(finding.first_seen for finding in uow.findings.all(tuple(LIVE)))
+        live, closed = list(uow.findings.standings()), list(uow.findings.closed_since(installation.clock() - HANDLED_WITHIN))
+        exceptions = list(uow.exceptions.all())
         sources = list(uow.changes.sources())
     scopes = _scopes(cells, installation)
     completions = [scope.oldest_completion for scope in scopes.values()]
@@ -110,7 +118,7 @@ def measure(installation: Installation) -> Measures:
         cells=Counter((status.cell.account, status.state.value) for status in cells),
         gaps=Counter(status.reason or "unnamed" for status in cells if status.state is CellState.UNKNOWN),
         findings=counts,
-        first_seen=first_seen,
+        first_seen=tuple(item.first_seen for item in live),
         oldest_completion=None if None in completions else min((item for item in completions if item), default=None),
         last_scan_ended_at=next((scan.ended_at for scan in scans if scan.ended_at), None),
         last_complete_scan_ended_at=_last_whole(scans, sum(1 for status in cells if status.reason != NOT_CONFIGURED)),
@@ -118,7 +126,29 @@ def measure(installation: Installation) -> Measures:
         sources={source.name: SourceMeasure(last_success_at=source.last_success_at, set_aside=len(source.set_aside)) for source in sources},
         store_bytes=size,
         scopes=scopes,
+        deviations={"current": len(installation.policy.deviations) - over, "expired": over},
+        handled=_handled(live, closed, exceptions, installation.clock()),
     )
+
+
+def _handled(live: Sequence[Standing], closed: Sequence[Standing], exceptions: Sequence[ExceptionRecord], now: datetime) -> HandledMeasure:
+    seen = [(item.handling.acknowledged_at, item.first_seen) for item in (*live, *closed)]
+    ended = [(_disposed_at(item), item.first_seen) for item in (*live, *closed)]
+    pending = [item.due_at for item in live if item.due_at and item.verdict_current is Verdict.EMERGENCY_PENDING_REVIEW]
+    stand = [(item, exception_status(item, now)) for item in exceptions]
+    ends = [item.expires_at for item, status_ in stand if status_ is ExceptionStatus.ACTIVE and item.expires_at]
+    return HandledMeasure(
+        acknowledged=tuple((at - since).total_seconds() for at, since in seen if at),
+        disposed=tuple((at - since).total_seconds() for at, since in ended if at),
+        review_due=min(pending, default=None),
+        exceptions=Counter(status_.value for _, status_ in stand),
+        exception_expiry=min(ends, default=None),
+    )
+
+
+def _disposed_at(item: Standing) -> datetime | None:
+    """When somebody said what is to become of it, or it ended; one that another version of the drift replaced, did not."""
+    return item.handling.disposed_at or (None if item.state is FindingState.SUPERSEDED else item.closed_at)
 
 
 def _last_whole(scans: Iterable[Scan], cells: int) -> datetime | None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Final
 
-from driftwatch.errors import DriftwatchError, InputError, Place
+from driftwatch.errors import InputError, Place
+from driftwatch.signing.keygen import CHECK_TIMEOUT_S, SIGNATURE, last_line, run
 
 SIGN_TIMEOUT_S: Final = 120.0
 """A person may have to type a passphrase or touch a key."""
-CHECK_TIMEOUT_S: Final = 10.0
 _WILD: Final = frozenset("*?!")
 
 
@@ -30,10 +29,10 @@ class SshSigner:
         """
         if not key.is_file():
             raise InputError("no such key", expected="the file of a private SSH key", place=Place(str(key)))
-        done = self._run(["-Y", "sign", "-f", str(key), "-n", namespace], message, SIGN_TIMEOUT_S)
+        done = run(self._program, ["-Y", "sign", "-f", str(key), "-n", namespace], message, SIGN_TIMEOUT_S)
         signature = done.stdout.decode("ascii", "replace")
-        if done.returncode or not signature.startswith("-----BEGIN SSH SIGNATURE-----"):
-            raise InputError(f"ssh-keygen could not sign: {_last_line(done.stderr)}", expected="a usable SSH key", place=Place(str(key)))
+        if done.returncode or not signature.startswith(SIGNATURE):
+            raise InputError(f"ssh-keygen could not sign: {last_line(done.stderr)}", expected="a usable SSH key", place=Place(str(key)))
         return signature
 
     def principal_of(self, message: bytes, signature: str, namespace: str) -> str | None:
@@ -50,7 +49,7 @@ class SshSigner:
 
     def _candidates(self, signature: str) -> list[str]:
         """The principals whose key made the signature; an entry for everybody (``*``) names nobody and counts for none."""
-        done = self._run(["-Y", "find-principals", "-s", signature, "-f", str(self._allowed_signers)], b"", CHECK_TIMEOUT_S)
+        done = run(self._program, ["-Y", "find-principals", "-s", signature, "-f", str(self._allowed_signers)], b"", CHECK_TIMEOUT_S)
         if done.returncode:
             return []
         names = [name.strip() for line in done.stdout.decode("utf-8", "replace").splitlines() for name in line.split(",")]
@@ -62,24 +61,4 @@ class SshSigner:
             if not self._revoked.is_file():
                 raise InputError("no such file", expected="a file of revoked keys", place=Place(str(self._revoked)))
             command += ["-r", str(self._revoked)]
-        return self._run(command, message, CHECK_TIMEOUT_S).returncode == 0
-
-    def _run(self, arguments: list[str], message: bytes, timeout_s: float) -> subprocess.CompletedProcess[bytes]:
-        try:
-            return subprocess.run(  # noqa: S603 - a list of arguments, no shell
-                [self._program, *arguments], input=message, capture_output=True, timeout=timeout_s, check=False
-            )
-        except FileNotFoundError as error:
-            raise DriftwatchError(
-                f"{self._program} was not found: signatures need OpenSSH's ssh-keygen (8.2 or later) on the PATH"
-            ) from error
-        except subprocess.TimeoutExpired as error:
-            raise DriftwatchError(f"{self._program} gave no answer within {timeout_s:g} s") from error
-        except OSError as error:
-            raise DriftwatchError(f"{self._program} cannot be run: {error.strerror}") from error
-
-
-def _last_line(output: bytes) -> str:
-    lines = [line for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
-    last = lines[-1] if lines else "it gave no reason"
-    return last if last.isprintable() else ascii(last)
+        return run(self._program, command, message, CHECK_TIMEOUT_S).returncode == 0

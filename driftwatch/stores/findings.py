@@ -6,24 +6,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, TextClause, delete, func, insert, select, update
 
 from driftwatch.domain import codec
-from driftwatch.domain.decision import Decision, Verdict
+from driftwatch.domain.decision import Decision, Effect, Verdict
 from driftwatch.domain.drift import Drift
-from driftwatch.domain.finding import LIVE, Finding, FindingState
+from driftwatch.domain.finding import LIVE, Finding, FindingState, Handling, Standing
 from driftwatch.domain.resource import Cell, Json
 from driftwatch.errors import StoreError
-from driftwatch.stores.schema import cells, decisions, findings
+from driftwatch.stores.schema import cells, decisions, findings, record_effects
+from driftwatch.stores.schema.judged import UNSETTLED_ONLY
 from driftwatch.stores.session import Session, cell_of, chunks, values_of
 
 _IS_LIVE = findings.c.state.in_(sorted(state.value for state in LIVE))
 _WHOLE = select(findings, cells.c.partition, cells.c.account, cells.c.region, cells.c.type).join(cells)
 _SAME = (
     *("id", "baseline", "resource_id", "resource", "drift_version", "before_fingerprint", "after_fingerprint", "settled"),
-    *("policy_version", "first_seen", "last_seen", "closed_at", "previous_id"),
+    *("policy_version", "first_seen", "last_seen", "closed_at", "previous_id", "due_at"),
 )
 """What the noun and the row hold in the same form, under the same name."""
+_STANDING = ("id", "baseline", "resource", "settled", "policy_version", "first_seen", "due_at", "closed_at")
+_WHERE_IT_STANDS = select(
+    *(findings.c[name] for name in (*_STANDING, "state", "verdict_current", "handling")),
+    *(cells.c[name] for name in ("partition", "account", "region", "type")),
+).join(cells)
 
 
 class SqlFindings:
@@ -56,7 +62,12 @@ class SqlFindings:
         if before and before.verdict_initial not in (None, finding.verdict_initial):
             raise StoreError(f"finding {finding.id} was first judged {before.verdict_initial}; that never changes")
         row = {name: getattr(finding, name) for name in _SAME}
-        row |= {"cell": cell, "state": finding.state.value, "drift": codec.encode(finding.drift)}
+        row |= {
+            "cell": cell,
+            "state": finding.state.value,
+            "drift": codec.encode(finding.drift),
+            "handling": codec.encode(finding.handling),
+        }
         row |= {"verdict_initial": finding.verdict_initial and finding.verdict_initial.value}
         self._session.save(findings, row | {"verdict_current": finding.verdict_current.value})
 
@@ -78,11 +89,45 @@ class SqlFindings:
         """Appends; decisions are never changed."""
         row = {"finding_id": finding_id, "decided_at": decision.decided_at, "verdict": decision.verdict.value}
         self._session.execute(insert(decisions).values(row | {"body": decision.to_json()}))
+        self._session.execute(delete(record_effects).where(record_effects.c.finding_id == finding_id))
+        for path in decision.paths:
+            if path.record is not None:
+                effect = {"record_id": path.record, "finding_id": finding_id, "path": path.path}
+                self._session.save(record_effects, effect | {"verdict": path.verdict.value, "at": decision.decided_at})
+
+    def effects(self, record_ids: Sequence[str]) -> Iterator[Effect]:
+        """What the records decided, by record, finding and path."""
+        order = (record_effects.c.record_id, record_effects.c.finding_id, record_effects.c.path)
+        for chunk in chunks(record_ids):
+            for row in self._session.all(select(record_effects).where(record_effects.c.record_id.in_(chunk)).order_by(*order)):
+                yield Effect(record=row.record_id, finding=row.finding_id, path=row.path, verdict=Verdict(row.verdict), at=row.at)
 
     def decisions(self, finding_id: str) -> Sequence[Json]:
         """`Decision.to_json` of each, oldest first."""
         mine = select(decisions.c.body).where(decisions.c.finding_id == finding_id)
         return [row.body for row in self._session.all(mine.order_by(decisions.c.decision))]
+
+    def standings(self) -> Iterator[Standing]:
+        """Where every live finding stands, without their drifts; ordered by id."""
+        yield from self._standings(_IS_LIVE)
+
+    def unsettled(self) -> Iterator[Standing]:
+        """Every finding whose first settled decision is still to come, closed ones, too; ordered by id."""
+        yield from self._standings(UNSETTLED_ONLY)
+
+    def closed_since(self, moment: datetime) -> Iterator[Standing]:
+        """The findings that closed at this time or later, the oldest first."""
+        yield from self._standings(findings.c.closed_at >= moment, findings.c.closed_at)
+
+    def _standings(self, wanted: ColumnElement[bool] | TextClause, *order: ColumnElement[Any]) -> Iterator[Standing]:
+        for row in self._session.stream(_WHERE_IT_STANDS.where(wanted).order_by(*order, findings.c.id)):
+            yield Standing(
+                cell=cell_of(row),
+                state=FindingState(row.state),
+                verdict_current=Verdict(row.verdict_current),
+                handling=codec.decode(Handling, row.handling or {}),
+                **values_of(row, _STANDING),
+            )
 
     def counts(self) -> Mapping[tuple[str, str, bool], int]:
         """Live findings by (state, current verdict, settled)."""
@@ -96,6 +141,7 @@ def _finding(row: Row[Any]) -> Finding:
         cell=cell_of(row),
         state=FindingState(row.state),
         drift=codec.decode(Drift, row.drift),
+        handling=codec.decode(Handling, row.handling or {}),
         verdict_initial=Verdict(row.verdict_initial) if row.verdict_initial else None,
         verdict_current=Verdict(row.verdict_current),
         **values_of(row, _SAME),

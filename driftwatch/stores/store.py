@@ -19,6 +19,7 @@ from driftwatch.stores.baselines import SqlBaselines
 from driftwatch.stores.cells import SqlCells
 from driftwatch.stores.changes import SqlChanges
 from driftwatch.stores.documents import SqlDocuments
+from driftwatch.stores.exceptions import SqlExceptions
 from driftwatch.stores.failures import SPOILED, store_error
 from driftwatch.stores.findings import SqlFindings
 from driftwatch.stores.leases import SqlLeases
@@ -27,6 +28,7 @@ from driftwatch.stores.migrate import migrate, revision_of
 from driftwatch.stores.observations import SqlObservations
 from driftwatch.stores.policies import SqlPolicies
 from driftwatch.stores.postgres import postgres_engine
+from driftwatch.stores.register import SqlRegister
 from driftwatch.stores.requests import SqlRequests
 from driftwatch.stores.scans import SqlScans
 from driftwatch.stores.schema import facts
@@ -96,6 +98,8 @@ class SqlUnitOfWork:
         self.leases: ports.Leases = SqlLeases(session)
         self.changes: ports.Changes = SqlChanges(session)
         self.policies: ports.Policies = SqlPolicies(session)
+        self.exceptions: ports.Exceptions = SqlExceptions(session)
+        self.register: ports.Register = SqlRegister(session)
 
 
 class SqlStore:

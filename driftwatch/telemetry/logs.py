@@ -18,7 +18,8 @@ from typing import Any, Final, TextIO
 
 import structlog
 
-from driftwatch.domain.report import CellJudged, Event, FindingChanged, ScanDone, ScanPlanned, SourceSynced
+from driftwatch.domain.authorization.clocks import Clock
+from driftwatch.domain.report import CellJudged, ClockStruck, Event, FindingChanged, ScanDone, ScanPlanned, SourceSynced
 
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -95,6 +96,8 @@ def report_to_log(event: Event) -> None:
             _cell(event)
         case FindingChanged():
             _finding(event)
+        case ClockStruck():
+            _clock(event)
         case SourceSynced():
             _source(event)
         case ScanDone():
@@ -122,6 +125,21 @@ def _finding(event: FindingChanged) -> None:
         verdict=finding.verdict_current.value,
         former_verdict=event.before.verdict_current.value if event.before else None,
         violations=sorted({result.rule for result in event.decision.violations}) if event.decision else [],
+        flapping=finding.handling.flapping,
+    )
+
+
+def _clock(event: ClockStruck) -> None:
+    """A deadline is a warning before it has passed, and an error after."""
+    log, clock = structlog.get_logger(), event.alert.clock
+    tell = log.warning if clock in (Clock.REVIEW_75, Clock.EXCEPTION_EXPIRING) else log.error
+    tell(
+        "clock_struck",
+        clock=clock.value,
+        due_at=event.alert.due_at.isoformat(),
+        finding=event.finding.id if event.finding else None,
+        resource=event.finding.resource_id if event.finding else None,
+        exception=event.exception.id if event.exception else None,
     )
 
 

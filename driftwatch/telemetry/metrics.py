@@ -16,6 +16,8 @@ from driftwatch.domain.decision import Verdict
 from driftwatch.domain.report import CellJudged, Event, FindingChanged, Measures, ScanDone, SourceSynced
 from driftwatch.domain.request import RequestState
 from driftwatch.domain.scan import ScanStatus
+from driftwatch.telemetry.handling import HandlingMetrics
+from driftwatch.telemetry.ledger import LedgerMetrics
 from driftwatch.telemetry.state import AGE_BUCKETS, StateMetrics
 
 TICKS: Final = ("requested", "overlapping", "late", "missed", "failed")
@@ -32,6 +34,8 @@ class Metrics:
         self._judging()
         self._scanning()
         self._running()
+        self.ledger = LedgerMetrics(self.registry)
+        self._handling = HandlingMetrics(self.registry)
         self._state = StateMetrics()
         self.registry.register(self._state)
 
@@ -85,12 +89,13 @@ class Metrics:
         for kind in ("scan", "refresh"):
             for state in (RequestState.DONE, RequestState.FAILED):
                 self.requests.labels(kind, state.value)
-        for part in ("worker", "reload", "heartbeat"):
+        for part in ("worker", "reload", "heartbeat", "ledger", "clocks"):
             self.errors.labels(part)
         self.reload_ok.set(1)
 
     def on(self, event: Event) -> None:
         """Counts an operation's report."""
+        self._handling.on(event)
         match event:
             case FindingChanged(decision=decision) if decision is not None:
                 self.decisions.labels(decision.verdict.value).inc()

@@ -12,6 +12,7 @@ from driftwatch.domain.decision import Verdict
 from driftwatch.domain.finding import LIVE
 from driftwatch.domain.report import Measures, ScopeMeasure
 from driftwatch.domain.snapshot import CellState
+from driftwatch.telemetry.handling import handling
 
 ACCOUNTS_SHOWN: Final = 100
 SCOPES_SHOWN: Final = 200
@@ -40,6 +41,7 @@ class StateMetrics:
         yield from _cells(measures)
         yield from _scopes(measures.scopes)
         yield from _findings(measures)
+        yield from handling(measures)
         yield from _times(measures)
 
 
@@ -140,6 +142,10 @@ def _times(measures: Measures) -> Iterator[Metric]:
         aside.add_metric([name], source.set_aside)
     yield synced
     yield aside
+    deviations = GaugeMetricFamily("driftwatch_policy_deviations", "Deviations that loosen the policy's preset", labels=["state"])
+    for state in ("current", "expired"):
+        deviations.add_metric([state], measures.deviations.get(state, 0))
+    yield deviations
     yield GaugeMetricFamily("driftwatch_store_bytes", "Size of the store", value=measures.store_bytes)
 
 

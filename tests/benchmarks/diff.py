@@ -13,7 +13,8 @@ from typing import Any
 from driftwatch.domain.authorization.decide import CandidateIndex
 from driftwatch.domain.diff import diff
 from driftwatch.domain.report import silent
-from driftwatch.operations.judge import Evidence, Judge
+from driftwatch.operations.decisions import Evidence
+from driftwatch.operations.judge import Judge
 from driftwatch.operations.policies import PolicyVersions
 from driftwatch.ports import Store
 from driftwatch.stores.store import open_store

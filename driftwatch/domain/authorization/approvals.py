@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from driftwatch.domain.authorization import words
@@ -27,9 +27,12 @@ class Approvals:
 
     def latest(self, cutoff: Cutoff) -> dict[str, Approval]:
         """The latest decision of each person on the change itself, at or before the cutoff; of two at one instant the worse."""
+        return self._latest(ApprovalKind.CHANGE, cutoff)
+
+    def _latest(self, kind: ApprovalKind, cutoff: Cutoff) -> dict[str, Approval]:
         if cutoff is None:
             return {}
-        seen = [item for item in self.record.approvals if item.kind is ApprovalKind.CHANGE and item.at <= cutoff and item.at <= self.now]
+        seen = [item for item in self.record.approvals if item.kind is kind and item.at <= cutoff and item.at <= self.now]
         return {self.people.resolve(item.who): item for item in sorted(seen, key=_in_order)}
 
     def approvers(self, cutoff: Cutoff, outside: Collection[str] = ()) -> dict[str, Approval]:
@@ -52,6 +55,22 @@ class Approvals:
         """Sat(S): enough people outside `outside` approve, each group of roles has one of them, and nobody's latest word is a rejection."""
         approvers = self.approvers(cutoff, outside)
         return not self.rejecters(cutoff) and not shortfall(approvers, self.required.min_count, self.role_groups(), self.people)
+
+    def anybody(self, cutoff: Cutoff, outside: Collection[str] = ()) -> bool:
+        """Whether anyone outside `outside` approves at the cutoff: what an emergency change may need before it is made."""
+        return bool(self.approvers(cutoff, outside))
+
+    def overridden(self, role: str, cutoff: Cutoff, outside: Collection[str]) -> bool:
+        """Whether somebody who holds the role and is not among `outside` allowed the change during a freeze, by the cutoff."""
+        latest = self._latest(ApprovalKind.FREEZE_OVERRIDE, cutoff)
+        return any(
+            item.decision is ApprovalDecision.APPROVED and who not in outside and role in self.people.roles(who)
+            for who, item in latest.items()
+        )
+
+    def since(self, time: datetime) -> Approvals:
+        """Only the approvals that were given at or after `time`."""
+        return replace(self, record=replace(self.record, approvals=tuple(item for item in self.record.approvals if item.at >= time)))
 
     def outside(self, people: Collection[str]) -> Callable[[Cutoff], bool]:
         return lambda cutoff: self.satisfied(cutoff, people)

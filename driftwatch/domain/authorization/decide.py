@@ -6,12 +6,12 @@ come. Every record is judged alone; the evidence of two is never combined.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from driftwatch.domain.activity import ActorEvent
+from driftwatch.domain.authorization.exceptions import ExceptionIndex
 from driftwatch.domain.authorization.glob import any_matches
 from driftwatch.domain.authorization.identity import Identities
 from driftwatch.domain.authorization.index import CandidateIndex
@@ -22,8 +22,9 @@ from driftwatch.domain.authorization.policy import Policy
 from driftwatch.domain.change import ChangeRecord, SourceStatus
 from driftwatch.domain.decision import UNCOVERED, Decision, PathDecision, Verdict
 from driftwatch.domain.drift import Drift
+from driftwatch.domain.exception import ExceptionRecord
 
-__all__ = ["CandidateIndex", "decide", "drift_verdict", "relevant"]
+__all__ = ["CandidateIndex", "ExceptionIndex", "decide", "drift_verdict", "relevant"]
 
 
 def decide(
@@ -34,8 +35,10 @@ def decide(
     sources: Sequence[SourceStatus],
     policy: Policy,
     now: datetime,
+    exceptions: ExceptionIndex | Iterable[ExceptionRecord] = (),
 ) -> Decision:
-    """Judges a drift under a policy. `sources` are all configured change sources; for many drifts pass one CandidateIndex as `records`.
+    """Judges a drift under a policy. `sources` are all configured change sources; for many drifts pass one CandidateIndex as `records`,
+    and one ExceptionIndex as `exceptions`.
 
     A drift whose every path the policy ignores is no drift: its decision has no paths and the verdict `not_controlled`; ask `relevant`
     first where that matters. Raises InputError where the policy's identities contradict each other, and ValueError for a drift without
@@ -44,10 +47,12 @@ def decide(
     if not drift.changes:
         raise ValueError(f"the drift {drift.id} of {drift.resource_id} has no difference")
     index = records if isinstance(records, CandidateIndex) else CandidateIndex(records, policy)
+    excuses = exceptions if isinstance(exceptions, ExceptionIndex) else ExceptionIndex(exceptions)
     case = Case(
         drift=drift,
         events=sorted(events, key=lambda event: (event.time, event.id)),
         candidates=index.candidates(drift, policy),
+        exceptions=excuses.naming(drift, policy),
         sources=sorted(sources, key=lambda source: source.name),
         policy=policy,
         people=index.people if policy is index.policy else Identities(policy.context),
@@ -112,18 +117,9 @@ def _decision(case: Case, paths: tuple[PathDecision, ...], outcomes: Sequence[Ou
         record=next(iter(chosen)) if len(chosen) == 1 else None,
         also_matched=tuple(sorted(matched - chosen)),
         suppressed_paths=suppressed,
-        set_aside=_set_aside(outcomes),
+        due_at=min((outcome.due_at for outcome in outcomes if outcome.due_at), default=None),
         settled=case.now >= detected + timedelta(seconds=case.policy.settle_s) and not any(outcome.unsettled for outcome in outcomes),
         policy_version=case.policy.version,
-        inputs_hash=inputs_hash(case.drift, case.events, case.candidates, case.sources, case.policy),
+        inputs_hash=inputs_hash(case.drift, case.events, case.candidates, case.exceptions, case.sources, case.policy),
         decided_at=case.now,
     )
-
-
-def _set_aside(outcomes: Iterable[Outcome]) -> Mapping[str, tuple[str, ...]]:
-    """Ids by type of the records that would have been candidates, were their type judged."""
-    ids: defaultdict[str, set[str]] = defaultdict(set)
-    for outcome in outcomes:
-        for record in outcome.set_aside:
-            ids[record.type.value].add(record.id)
-    return {kind: tuple(sorted(ids[kind])) for kind in sorted(ids)}

@@ -30,11 +30,8 @@ def explain(decision: Decision) -> list[str]:
         lines.append("Not settled yet: events and change records may still arrive.")
     for path in decision.paths:
         lines.extend(_path(path))
-    for kind, ids in decision.set_aside.items():
-        many = "records" if len(ids) > 1 else "record"
-        lines.append(
-            f"Set aside: the {kind} change {many} {words.listed(ids)} would have been considered, but {kind} changes are not judged."
-        )
+    if decision.due_at:
+        lines.append(f"The review is due by {words.instant(decision.due_at)}.")
     if decision.also_matched:
         lines.append(f"Also covered by {words.listed(decision.also_matched)}.")
     if decision.suppressed_paths:
@@ -50,6 +47,8 @@ def _path(path: PathDecision) -> Iterator[str]:
         yield f"  {item.record}: {item.verdict.value}"
         for result in item.results:
             yield f"    {_said(result)}"
+    if path.amendment and path.record:
+        yield f"  Smallest amendment: {path.record} would have covered it with {words.listed(path.amendment)}."
 
 
 def _by(path: PathDecision) -> str:

@@ -29,6 +29,7 @@ class Identities:
             for member in members:
                 self._groups.setdefault(self.resolve(member), set()).add(group)
         self._pipelines = context.pipelines
+        self._aliases = context.identities
 
     def resolve(self, principal: str) -> str:
         """The canonical name of a principal; one that the policy does not know stands for itself."""
@@ -36,7 +37,12 @@ class Identities:
 
     def is_person(self, principal: str) -> bool:
         """Whether this names a person: no group, no automation role, no registered pipeline, no AWS service."""
-        return not (principal.startswith((_GROUP, _AUTOMATION)) or principal.endswith(_SERVICE) or any_matches(self._pipelines, principal))
+        return not (principal.startswith((_GROUP, _AUTOMATION)) or principal.endswith(_SERVICE) or self.is_pipeline(principal))
+
+    def names(self, principal: str) -> frozenset[str]:
+        """Every name of a principal: a pattern that matches any of them means it."""
+        person = self.resolve(principal)
+        return frozenset({principal, person, *self._aliases.get(person, ())})
 
     def roles(self, principal: str) -> frozenset[str]:
         """The roles that the policy gives a person; what a ticket claims does not count."""
@@ -45,6 +51,15 @@ class Identities:
     def groups(self, principal: str) -> frozenset[str]:
         """The groups (``group:<name>``) that a person belongs to."""
         return frozenset(self._groups.get(self.resolve(principal), ()))
+
+    def among(self, principal: str, named: Iterable[str]) -> bool:
+        """Whether a principal is one of those named, under any of its names, or belongs to a group that is."""
+        names = {self.resolve(name) for name in named}
+        return self.resolve(principal) in names or not self.groups(principal).isdisjoint(names)
+
+    def is_pipeline(self, principal: str) -> bool:
+        """Whether this is a pipeline that the policy registers, under any of its names."""
+        return any(any_matches(self._pipelines, name) for name in self.names(principal))
 
     def people(self, principals: Iterable[str | None]) -> frozenset[str]:
         """The canonical names of the persons among `principals`."""

@@ -1,4 +1,4 @@
-"""CandidateIndex: finds the change records that name a resource without looking at the others."""
+"""Indexes over targets: which records, or exceptions, may name a resource, without looking at the others."""
 
 from __future__ import annotations
 
@@ -17,33 +17,26 @@ _Place = tuple[str | None, str | None]
 _MOST_PLACES = 256
 
 
-class CandidateIndex:
-    """Change records, filed under the most telling field of each of their targets.
+class TargetIndex:
+    """Positions of things that have a scope, filed under the most telling field of each of their targets.
 
     Exact ids are hashed; globs are filed under the text before their first wildcard; then tags; what is left under (account, type),
-    None standing for any. A record that is found is then matched in full, so the index only saves work. It reads nothing of the
-    policy but who is who, and may be shared by threads.
+    None standing for any. What is found is still to be matched in full: the index only saves work.
     """
 
-    def __init__(self, records: Iterable[ChangeRecord], policy: Policy) -> None:
-        self.policy = policy
-        self.people = Identities(policy.context)
-        self._records = sorted(records, key=lambda record: (record.id, record.source, record.created_at))
+    def __init__(self, scopes: Iterable[Iterable[Target]]) -> None:
         self._names: defaultdict[str, list[int]] = defaultdict(list)
         self._prefixes: defaultdict[str, list[int]] = defaultdict(list)
         self._tags: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         self._places: defaultdict[_Place, list[int]] = defaultdict(list)
-        for position, record in enumerate(self._records):
-            for target in record.scope:
+        for position, scope in enumerate(scopes):
+            for target in scope:
                 self._file(target, position)
         self._lengths = sorted({len(prefix) for prefix in self._prefixes})
 
-    def candidates(self, drift: Drift, policy: Policy | None = None) -> tuple[Candidate, ...]:
-        """The records that name the resource of this drift, ordered by id; under another policy than the index's where one is given."""
-        effective = policy or self.policy
-        found = sorted({position for bucket in self._buckets(drift) for position in bucket})
-        matched = ((self._records[position], matching_targets(self._records[position], drift, effective)) for position in found)
-        return tuple(Candidate(record=record, targets=targets) for record, targets in matched if targets)
+    def positions(self, drift: Drift) -> list[int]:
+        """The positions of what may name the resource of this drift, ascending."""
+        return sorted({position for bucket in self._buckets(drift) for position in bucket})
 
     def _file(self, target: Target, position: int) -> None:
         if target.ids is not None:
@@ -68,6 +61,26 @@ class CandidateIndex:
             yield self._tags.get((key, "*"), [])
         for place in product((drift.account, None), (drift.resource_type, None)):
             yield self._places.get(place, [])
+
+
+class CandidateIndex:
+    """Finds the change records that name a resource without looking at the others.
+
+    It reads nothing of the policy but who is who, and may be shared by threads.
+    """
+
+    def __init__(self, records: Iterable[ChangeRecord], policy: Policy) -> None:
+        self.policy = policy
+        self.people = Identities(policy.context)
+        self._records = sorted(records, key=lambda record: (record.id, record.source, record.created_at))
+        self._index = TargetIndex(record.scope for record in self._records)
+
+    def candidates(self, drift: Drift, policy: Policy | None = None) -> tuple[Candidate, ...]:
+        """The records that name the resource of this drift, ordered by id; under another policy than the index's where one is given."""
+        effective = policy or self.policy
+        found = (self._records[position] for position in self._index.positions(drift))
+        matched = ((record, matching_targets(record, drift, effective)) for record in found)
+        return tuple(Candidate(record=record, targets=targets) for record, targets in matched if targets)
 
 
 def _places(target: Target) -> Iterator[_Place]:

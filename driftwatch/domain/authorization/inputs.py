@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from driftwatch.domain.activity import ActorEvent
@@ -12,12 +13,18 @@ from driftwatch.domain.canonical import canonical_json, sha256_hex
 from driftwatch.domain.change import SourceStatus
 from driftwatch.domain.codec import encode
 from driftwatch.domain.drift import Drift
+from driftwatch.domain.exception import ExceptionRecord
 
 
 def inputs_hash(
-    drift: Drift, events: Sequence[ActorEvent], candidates: Iterable[Candidate], sources: Sequence[SourceStatus], policy: Policy
+    drift: Drift,
+    events: Sequence[ActorEvent],
+    candidates: Iterable[Candidate],
+    exceptions: Iterable[ExceptionRecord],
+    sources: Sequence[SourceStatus],
+    policy: Policy,
 ) -> str:
-    """SHA-256 (hex) of the canonical JSON of drift, events, the records that name the resource, source states and policy version.
+    """SHA-256 (hex) of the canonical JSON of drift, events, the records and exceptions that name the resource, source states and policy.
 
     Of a source it takes when it was last read, up to the end of the time in which the change was made: a later reading tells nothing
     more about that change, so a feed that is polled every minute does not make every decision look new.
@@ -27,6 +34,7 @@ def inputs_hash(
         "drift": encode(drift),
         "events": [encode(event) for event in events],
         "records": [encode(candidate.record) for candidate in candidates],
+        "exceptions": [encode(replace(exception, alerted=())) for exception in exceptions],
         "sources": sorted([source.name, _capped(source.last_success_at, known)] for source in sources),
         "policy": policy.version,
     }

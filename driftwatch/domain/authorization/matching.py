@@ -88,6 +88,21 @@ def covers_path(target: Target, path: str, drift: Drift, policy: Policy) -> bool
     return paths_cover(target.attribute_paths, path)
 
 
+def touches(target: Target, drift: Drift, path: str) -> bool:
+    """Whether a restriction (a freeze, a resource that only pipelines may change) holds for this path; it holds for all it does not
+    rule out: what is left unsaid restricts everything, while of a permission it would allow nothing."""
+    operation = operation_of(drift)
+    return (
+        (target.accounts is None or any_matches(target.accounts, drift.account))
+        and (target.regions is None or any_matches(target.regions, drift.region))
+        and (target.resource_types is None or any_matches(target.resource_types, drift.resource_type))
+        and (target.ids is None or any(id_matches(pattern, drift) for pattern in target.ids))
+        and (not target.tags or _tags_match(target, drift))
+        and (target.operations is None or operation in target.operations)
+        and (target.attribute_paths is None or any(pointer.reaches(pattern, path) for pattern in target.attribute_paths))
+    )
+
+
 def paths_cover(patterns: Iterable[str], path: str) -> bool:
     return any(pointer.matches(pattern, path) for pattern in patterns)
 

@@ -1,4 +1,4 @@
-"""Judging one changed path: who changed it and when, which records are near, and which of them is the best (section 5, steps 2 to 9)."""
+"""Judging one changed path: who changed it and when, which records are near, and which of them is the best (section 5, steps 2 to 10)."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from typing import Final
 
 from driftwatch.domain import pointer
 from driftwatch.domain.activity import ActorEvent, ActorKind
-from driftwatch.domain.authorization import wording
+from driftwatch.domain.authorization import wording_scope as wording
+from driftwatch.domain.authorization.exceptions import Excuse, excuse
 from driftwatch.domain.authorization.glob import any_matches
 from driftwatch.domain.authorization.identity import Identities
-from driftwatch.domain.authorization.judgement import Judged, judge_record
+from driftwatch.domain.authorization.judgement import Judged, amendment, judge_record
 from driftwatch.domain.authorization.matching import Candidate, away, machine_matches
 from driftwatch.domain.authorization.moment import Moment
 from driftwatch.domain.authorization.policy import Policy
 from driftwatch.domain.authorization.question import Instance, Question
-from driftwatch.domain.change import ChangeRecord, ChangeType, SourceStatus
-from driftwatch.domain.decision import COVERED, Considered, PathDecision, RuleOutcome, RuleResult, Verdict
+from driftwatch.domain.change import ChangeRecord, SourceStatus
+from driftwatch.domain.decision import COVERED, UNCOVERED, Considered, PathDecision, RuleOutcome, RuleResult, Verdict
 from driftwatch.domain.drift import Difference, Drift, Interval
-
-JUDGED_TYPES: Final = frozenset({ChangeType.NORMAL})
-"""The types of record that the rules can judge; others are set aside by name and never match."""
+from driftwatch.domain.exception import ExceptionRecord
 
 STALE_GRACE: Final = timedelta(hours=24)
 """How long a change source that was not read since the change keeps a drift from being called unauthorised (section 5, step 9)."""
@@ -40,6 +39,8 @@ class Case:
     drift: Drift
     events: Sequence[ActorEvent]
     candidates: tuple[Candidate, ...]
+    exceptions: tuple[ExceptionRecord, ...]
+    """Those that name the resource."""
     sources: Sequence[SourceStatus]
     policy: Policy
     people: Identities
@@ -57,18 +58,43 @@ class Outcome:
     warnings: tuple[RuleResult, ...] = ()
     considered: tuple[Considered, ...] = ()
     matched: tuple[str, ...] = ()
-    set_aside: tuple[ChangeRecord, ...] = ()
+    due_at: datetime | None = None
+    amendment: tuple[str, ...] = ()
     unsettled: bool = False
     results: tuple[RuleResult, ...] = ()
-    """What is not about one record: R1, a stale source."""
+    """What is not about one record: R1, R14, a stale source."""
 
     def on(self, path: str) -> PathDecision:
-        return PathDecision(path=path, verdict=self.verdict, record=self.record, considered=self.considered, results=self.results)
+        return PathDecision(
+            path=path,
+            verdict=self.verdict,
+            record=self.record,
+            considered=self.considered,
+            results=self.results,
+            amendment=self.amendment if self.verdict in UNCOVERED else (),
+        )
 
 
 def judge_path(case: Case, change: Difference) -> Outcome:
-    """The worst of the path's instances, with the violations of all."""
-    outcomes = [_judge_instance(case, change, instance) for instance in _instances(case, change)]
+    """The worst of the path's instances, with the violations of all; unless an exception excuses what it comes to."""
+    instances = _instances(case, change)
+    outcome = _worst([_judge_instance(case, change, instance) for instance in instances])
+    if outcome.verdict not in (Verdict.UNAUTHORIZED, Verdict.INDETERMINATE):
+        return outcome
+    humans = [human for instance in instances for human in instance.humans]
+    found = excuse(case.exceptions, change.path, case.drift, case.policy, case.people, humans, case.now)
+    return _excused(outcome, found) if found else outcome
+
+
+def _excused(outcome: Outcome, found: Excuse) -> Outcome:
+    """Step 10: a valid exception takes the place of every violation; an expired or void one is one more of them."""
+    results = (*outcome.results, found.result)
+    if found.verdict is Verdict.EXCEPTED:
+        return replace(outcome, verdict=found.verdict, record=found.exception.id, violations=(), unknowns=(), results=results)
+    return replace(outcome, verdict=found.verdict, violations=(*outcome.violations, found.result), results=results)
+
+
+def _worst(outcomes: Sequence[Outcome]) -> Outcome:
     worst = max(reversed(outcomes), key=lambda outcome: WORSE[outcome.verdict])
     return replace(
         worst,
@@ -77,7 +103,7 @@ def judge_path(case: Case, change: Difference) -> Outcome:
         warnings=union(outcome.warnings for outcome in outcomes),
         considered=tuple(item for outcome in outcomes for item in outcome.considered),
         matched=tuple(record for outcome in outcomes for record in outcome.matched),
-        set_aside=tuple(record for outcome in outcomes for record in outcome.set_aside),
+        due_at=min((outcome.due_at for outcome in outcomes if outcome.due_at), default=None),
         results=union(outcome.results for outcome in outcomes),
         unsettled=any(outcome.unsettled for outcome in outcomes),
     )
@@ -115,12 +141,9 @@ def _judge_instance(case: Case, change: Difference, instance: Instance) -> Outco
         return Outcome(verdict=Verdict.AUTHORIZED_MACHINE)
     horizon = timedelta(hours=case.policy.candidate_horizon_h)
     near = [item for item in case.candidates if _linked(item.record, instance) or away(item.record, instance.moment) <= horizon]
-    judged = sorted(
-        (_judge_candidate(case, change, instance, item) for item in near if item.record.type in JUDGED_TYPES), key=lambda item: item.rank
-    )
-    set_aside = tuple(item.record for item in near if item.record.type not in JUDGED_TYPES)
+    judged = sorted((_judge_candidate(case, change, instance, item) for item in near), key=lambda item: item.rank)
     if not judged:
-        return _unless_stale(case, change, instance, _no_record(case, change, instance, set_aside))
+        return _unless_stale(case, change, instance, _no_record(case, change, instance))
     best = judged[0]
     outcome = Outcome(
         verdict=best.verdict,
@@ -130,7 +153,8 @@ def _judge_instance(case: Case, change: Difference, instance: Instance) -> Outco
         warnings=best.warnings,
         considered=tuple(Considered(record=item.record.id, verdict=item.verdict, results=item.results) for item in judged),
         matched=tuple(item.record.id for item in judged if item.verdict in COVERED),
-        set_aside=set_aside,
+        due_at=best.due_at,
+        amendment=amendment(best.question) if best.verdict in UNCOVERED else (),
     )
     return _unless_stale(case, change, instance, outcome)
 
@@ -156,8 +180,8 @@ def _by_machine(case: Case, change: Difference, instance: Instance) -> bool:
         if event is None:
             meant = machine.allow_unattributed
         else:
-            actor = case.people.resolve(event.actor) if event.actor else None
-            meant = event.actor_kind is ActorKind.AWS_SERVICE and actor is not None and any_matches(machine.principals, actor)
+            names = case.people.names(event.actor) if event.actor and event.actor_kind is ActorKind.AWS_SERVICE else ()
+            meant = any(any_matches(machine.principals, name) for name in names)
         if meant and machine_matches(machine, case.drift, change.path, case.policy):
             return True
     return False
@@ -169,18 +193,17 @@ def _linked(record: ChangeRecord, instance: Instance) -> bool:
     return run is not None and run.change_id == record.id
 
 
-def _no_record(case: Case, change: Difference, instance: Instance, set_aside: tuple[ChangeRecord, ...]) -> Outcome:
+def _no_record(case: Case, change: Difference, instance: Instance) -> Outcome:
     """R1, which no policy can soften."""
-    far = [item for item in case.candidates if item.record.type in JUDGED_TYPES]
-    nearest = min(far, key=lambda item: (away(item.record, instance.moment), item.record.id), default=None)
+    nearest = min(case.candidates, key=lambda item: (away(item.record, instance.moment), item.record.id), default=None)
     result = RuleResult(
         rule="R1",
         outcome=RuleOutcome.FAIL,
         event=instance.event.id if instance.event else None,
         detail="no_record",
-        explanation=wording.no_record(case.drift, change.path, instance.moment, case.policy, nearest, set_aside),
+        explanation=wording.no_record(case.drift, change.path, instance.moment, case.policy, nearest),
     )
-    return Outcome(verdict=Verdict.UNAUTHORIZED, violations=(result,), set_aside=set_aside, results=(result,))
+    return Outcome(verdict=Verdict.UNAUTHORIZED, violations=(result,), results=(result,))
 
 
 def _unless_stale(case: Case, change: Difference, instance: Instance, outcome: Outcome) -> Outcome:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from driftwatch.domain.baseline import Assurance
+from driftwatch.domain.change import ChangeType, Target, Window
 from driftwatch.domain.drift import DriftKind
 from driftwatch.errors import InputError
 
@@ -41,6 +42,19 @@ class AutoPromote(StrEnum):
     OFF = "off"
 
 
+class PriorApproval(StrEnum):
+    """Whether an emergency change needs somebody's approval before it is made."""
+
+    NONE = "none"
+    ONE = "one"
+
+
+class TemplateStatus(StrEnum):
+    DRAFT = "draft"
+    APPROVED = "approved"
+    RETIRED = "retired"
+
+
 RoleGroups = tuple[tuple[str, ...], ...]
 """Each group must be satisfied by one approver who holds any of its roles."""
 
@@ -50,6 +64,34 @@ class ApprovalRequirement:
     min_count: int = 1
     role_groups: RoleGroups = ()
     high_risk_role_groups: RoleGroups = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewRequirement:
+    """R6. With `distinct_from_approver` a reviewer must not have approved in a required role, too."""
+
+    min_count: int = 1
+    distinct_from_approver: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestRequirement:
+    """R7: whether a test must be automated, and whether it must have run on the record's artifact."""
+
+    __test__ = False  # not a test class, whatever its name
+
+    automated: bool = False
+    match_ref: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmergencyRequirement:
+    """R4 and R10: what an emergency change needs before, how soon it is declared and reviewed, and how long it lasts at most."""
+
+    prior_approval: PriorApproval = PriorApproval.NONE
+    declare_within_h: int = 72
+    review_within_h: int = 120
+    max_duration_h: int = 168
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +111,33 @@ class MachineActor:
     attribute_paths: tuple[str, ...] | None = None
     operations: tuple[DriftKind, ...] | None = None
     allow_unattributed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """A pre-approved standard change (R17): what it covers, who agreed to it; valid from `valid_from` up to before `valid_until`."""
+
+    id: str
+    status: TemplateStatus
+    author: str
+    approved_by: str | None
+    valid_from: datetime
+    valid_until: datetime
+    scope: tuple[Target, ...]
+    windows: tuple[Window, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    """A time from `start` up to before `end` in which nothing in scope changes (R12), but for exempt types and overrides by a role."""
+
+    id: str
+    start: datetime
+    end: datetime
+    override_role: str
+    scope: tuple[Target, ...] = ()
+    """Empty: everything."""
+    exempt_types: tuple[ChangeType, ...] = (ChangeType.EMERGENCY,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +174,14 @@ class PolicyContext:
     pipelines: tuple[str, ...] = ()
     """Globs over the principals of registered pipelines."""
     machine_actors: tuple[MachineActor, ...] = ()
+    non_production_environments: tuple[str, ...] = ()
+    """Where a test counts as made before production (R7)."""
+    privileged_actors: tuple[str, ...] = ()
+    """Globs over principals such as root and break-glass roles (R15)."""
+    pipeline_only: tuple[Target, ...] = ()
+    """Resources that only a registered pipeline may change (R18)."""
+    templates: tuple[Template, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
     ignore: tuple[Ignore, ...] = ()
 
     def __post_init__(self) -> None:
@@ -131,11 +208,19 @@ class Policy:
     allow_account_wide: bool
     delete_requires_explicit: bool
     require_attribute_paths_for: tuple[str, ...]
+    pipelines_require_link: bool
+    report_transients: bool
     settle_s: int
     snapshot_interval_max_h: int
+    acknowledge_target_h: int
+    exceptions_max_days: int
+    """How long an exception may last at most (R14)."""
     min_assurance: Assurance
     """The least identification with which an approval of a baseline counts."""
     approvals: ApprovalRequirement
+    reviews: ReviewRequirement
+    tests: TestRequirement
+    emergency: EmergencyRequirement
     baseline: BaselineRequirement
     context: PolicyContext = field(default_factory=PolicyContext)
     deviations: tuple[Deviation, ...] = ()

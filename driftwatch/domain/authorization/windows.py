@@ -10,6 +10,7 @@ from typing import Final
 from driftwatch.domain.authorization import words
 from driftwatch.domain.authorization.moment import Moment
 from driftwatch.domain.authorization.question import Question
+from driftwatch.domain.change import ChangeType, Window
 from driftwatch.domain.decision import RuleOutcome
 
 _BEST_FIRST: Final = (RuleOutcome.PASS, RuleOutcome.UNKNOWN, RuleOutcome.FAIL)
@@ -24,7 +25,10 @@ class Opening:
     name: str
 
     def judge(self, moment: Moment, tolerance: timedelta) -> RuleOutcome:
-        """Pass: surely inside; fail: surely outside; unknown: the interval lies only partly inside."""
+        """Pass: surely inside; fail: surely outside; unknown: the interval lies only partly inside. Nothing is inside what ends before
+        it begins, however far the tolerance widens it."""
+        if self.start is not None and self.end < self.start:
+            return RuleOutcome.FAIL
         start = self.start - tolerance if self.start else None
         end = self.end + tolerance
         if moment.exact:
@@ -46,6 +50,8 @@ class Opening:
 
     def position(self, moment: Moment) -> str:
         """Where the moment lies, in words: "7 minutes after the window ... closed"."""
+        if self.start is not None and self.end < self.start:
+            return f"and {self.name} ends before it begins"
         missed = words.duration(self.missed_by(moment))
         if self.start is not None and moment.latest < self.start:
             return f"{'' if moment.exact else 'at the latest '}{missed} before {self.name} opened"
@@ -56,15 +62,31 @@ class Opening:
 
 
 def openings_of(question: Question) -> list[Opening] | None:
-    """The record's windows; where it has none, the one that its approval opened.
+    """The record's windows. Where it has none: a normal change has the one that its approval opened, an emergency the time after it was
+    declared, a standard change those of its template.
 
-    None: its approvals never sufficed to open one. Empty: the policy derives none.
+    None: nothing bounds the change in time (a template without windows, approvals that never sufficed to open one). Empty: the policy
+    derives none.
     """
     record, policy = question.record, question.policy
     if record.windows:
-        return [
-            Opening(start=item.start, end=item.end, name=f"the window {words.stretch(item.start, item.end)}") for item in record.windows
-        ]
+        return [_opening(item, "the window") for item in record.windows]
+    if question.kind is ChangeType.STANDARD:
+        return [_opening(item, "the template's window") for item in question.template.windows] or None if question.template else None
+    if question.kind is ChangeType.EMERGENCY:
+        longest = timedelta(hours=policy.emergency.max_duration_h)
+        name = f"the {words.duration(longest)} that follow its declaration at {words.instant(record.created_at)}"
+        return [Opening(start=None, end=record.created_at + longest, name=name)]
+    return _derived(question)
+
+
+def _opening(window: Window, what: str) -> Opening:
+    return Opening(start=window.start, end=window.end, name=f"{what} {words.stretch(window.start, window.end)}")
+
+
+def _derived(question: Question) -> list[Opening] | None:
+    """The window that the approval of a normal change opened."""
+    policy = question.policy
     if not policy.derive_window:
         return []
     approved = question.approvals.first_satisfied()

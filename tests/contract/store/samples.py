@@ -10,6 +10,7 @@ from driftwatch.domain.canonical import encode, sha256_hex
 from driftwatch.domain.decision import Decision, Verdict
 from driftwatch.domain.drift import Difference, Drift, DriftKind, Interval, Op
 from driftwatch.domain.finding import Finding, FindingState
+from driftwatch.domain.ledger import Checkpoint, checkpoint_body
 from driftwatch.domain.resource import Cell, Json, Resource, Scope
 from driftwatch.domain.snapshot import Stored, cell_digest
 from driftwatch.ports import UnitOfWork
@@ -141,3 +142,17 @@ def decision(drift_id: str = "drift-1", verdict: Verdict = Verdict.UNAUTHORIZED)
         inputs_hash="0" * 64,
         decided_at=T0,
     )
+
+
+def checkpoint(number: int = 1, seq: int = 0, head: str = "a" * 64, previous: str = "0" * 64, **changes: object) -> Checkpoint:
+    values: dict[str, object] = {
+        "number": number,
+        "seq": seq,
+        "head": head,
+        "time": at(number),
+        "previous": previous,
+        "body": checkpoint_body(seq, head, at(number), previous),
+        "signature": ODD,
+        "key": ODD,
+    }
+    return Checkpoint(**values | changes)  # type: ignore[arg-type]

@@ -9,10 +9,12 @@ import pytest
 from driftwatch.domain.activity import ActorKind
 from driftwatch.domain.authorization.baseline_rules import promotable
 from driftwatch.domain.authorization.decide import decide
+from driftwatch.domain.authorization.trace import trace
 from driftwatch.domain.baseline import Disposition
 from driftwatch.domain.change import ChangeRecord, ChangeType, Expectation
 from driftwatch.domain.decision import Decision, Verdict
 from driftwatch.domain.drift import DriftKind, Op
+from driftwatch.domain.finding import FindingState
 from tests.builders import (
     approval,
     at,
@@ -20,6 +22,7 @@ from tests.builders import (
     difference,
     drift,
     event,
+    exception,
     included,
     interval,
     policy,
@@ -38,7 +41,7 @@ def rules(results: tuple) -> set[str]:
     return {result.rule for result in results}
 
 
-def judge(drift_, preset, *records: ChangeRecord, events=(), now=NOW, sources=None) -> Decision:
+def judge(drift_, preset, *records: ChangeRecord, events=(), now=NOW, sources=None, exceptions=()) -> Decision:
     return decide(
         drift_,
         events=events,
@@ -46,15 +49,16 @@ def judge(drift_, preset, *records: ChangeRecord, events=(), now=NOW, sources=No
         sources=[source("03-10 13:30")] if sources is None else sources,
         policy=policy(preset),
         now=now,
+        exceptions=exceptions,
     )
 
 
-def test_startup_accepts_an_own_ticket_approved_before_and_warns_of_the_self_approval() -> None:
-    own = record(approvals=(approval("alice"),), windows=())
+def test_startup_accepts_an_own_ticket_approved_before_and_warns_of_the_self_approval_and_of_no_tests() -> None:
+    own = record(approvals=(approval("alice"),), reviews=(), tests=(), rollback_plan=None, artifact_ref=None, windows=())
     decision = judge(drift(), "startup", own, events=[event()])
     assert decision.verdict is Verdict.AUTHORIZED
     assert (decision.record, decision.violations, decision.unknowns) == ("CHG-1", (), ())
-    assert rules(decision.warnings) == {"R5"}
+    assert rules(decision.warnings) == {"R5", "R7"}
 
 
 def test_one_of_two_changed_attributes_is_outside_the_ticket() -> None:
@@ -71,8 +75,8 @@ def test_one_of_two_changed_attributes_is_outside_the_ticket() -> None:
 def test_without_an_event_an_interval_that_straddles_the_end_of_the_window_overlaps_it() -> None:
     straddling = drift(interval=interval("03-10 11:30", "03-10 12:30"))
     decision = judge(straddling, "scaleup", record(), now=at("03-10 13:00"))
-    assert (decision.verdict, decision.record) == (Verdict.AUTHORIZED, "CHG-1")
-    assert not decision.warnings
+    assert (decision.verdict, decision.record, decision.unknowns) == (Verdict.AUTHORIZED, "CHG-1", ())
+    assert rules(decision.warnings) == {"R8"}
 
 
 @pytest.mark.parametrize(("blocked", "verdict"), [(False, Verdict.UNAUTHORIZED), (True, Verdict.AUTHORIZED)])
@@ -96,19 +100,33 @@ def test_a_created_bucket_must_have_every_expected_setting_deep_inside_the_new_d
     assert rules(decision.violations) == (set() if blocked else {"R9"})
 
 
-@pytest.mark.parametrize("kind", [ChangeType.EMERGENCY, ChangeType.STANDARD])
-def test_an_emergency_or_standard_record_is_set_aside_by_name_and_never_authorises(kind: ChangeType) -> None:
-    decision = judge(drift(), "startup", record(type=kind), events=[event()])
-    assert decision.verdict is Verdict.UNAUTHORIZED
-    assert rules(decision.violations) == {"R1"}
-    assert decision.set_aside == {kind.value: ("CHG-1",)}
-    assert "CHG-1" in decision.violations[0].explanation
+def test_an_emergency_change_waits_for_its_review_until_the_deadline() -> None:
+    """Declared 20 minutes after the change, nothing approved, reviewed or tested yet."""
+    declared = record(
+        type=ChangeType.EMERGENCY, approvals=(), reviews=(), tests=(), rollback_plan=None, windows=(), created_at=at("03-10 10:50")
+    )
+    decision = judge(drift(), "scaleup", declared, events=[event()], now=at("03-11 10:30"))
+    assert (decision.verdict, decision.record) == (Verdict.EMERGENCY_PENDING_REVIEW, "CHG-1")
+    assert (decision.violations, decision.unknowns, decision.due_at) == ((), (), at("03-13 10:30"))
+    late = judge(drift(), "scaleup", declared, events=[event()], now=at("03-13 10:30:01"), sources=[source("03-13 10:30")])
+    assert (late.verdict, rules(late.violations), late.due_at) == (Verdict.UNAUTHORIZED, {"R10"}, None)
 
 
-def test_a_set_aside_record_does_not_stand_in_the_way_of_a_good_one() -> None:
-    decision = judge(drift(), "scaleup", record(), record(id="CHG-0", type=ChangeType.EMERGENCY), events=[event()])
-    assert (decision.verdict, decision.record) == (Verdict.AUTHORIZED, "CHG-1")
-    assert decision.set_aside == {"emergency": ("CHG-0",)}
+def test_one_path_under_a_live_exception_and_the_other_under_a_ticket() -> None:
+    both = drift(difference(), difference("/Description", before="web", after="x"))
+    excepted = exception(scope=(target(attribute_paths=("/Description",)),))
+    decision = judge(both, "scaleup", record(), events=[event()], exceptions=[excepted])
+    assert (decision.verdict, decision.record, decision.violations, decision.unknowns) == (Verdict.AUTHORIZED, None, (), ())
+    assert [(path.verdict, path.record) for path in decision.paths] == [(Verdict.AUTHORIZED, "CHG-1"), (Verdict.EXCEPTED, "EX-1")]
+
+
+def test_an_unauthorised_change_that_is_undone_is_reverted_and_stays_unauthorised() -> None:
+    told = trace([{"event": "detect", "verdict": "unauthorized"}, {"event": "ack"}, {"event": "snapshot_clean"}])
+    assert (told.state, told.verdict_initial, told.verdict_current) == (
+        FindingState.REVERTED,
+        Verdict.UNAUTHORIZED,
+        Verdict.UNAUTHORIZED,
+    )
 
 
 def test_aws_publishes_a_new_version_of_its_own_managed_policy() -> None:
@@ -143,7 +161,8 @@ def test_opened_and_reverted_between_two_snapshots_is_judged_like_any_other() ->
     writer = event("03-10 10:20", actor="mallory")
     decision = judge(transient, "enterprise", events=[writer])
     assert (decision.verdict, decision.record, rules(decision.violations)) == (Verdict.UNAUTHORIZED, None, {"R1"})
-    wrong_value = record(scope=(target(expected=(Expectation(path="/IngressRules/sgr-01/CidrIpv4", equals="x", equals_given=True),)),))
+    wrong = Expectation(path="/IngressRules/sgr-01/CidrIpv4", equals="x", equals_given=True)
+    wrong_value = record(scope=(target(expected=(wrong,)),), implementers=("mallory",))
     assert judge(transient, "enterprise", wrong_value, events=[writer]).verdict is Verdict.AUTHORIZED
 
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from driftwatch.domain.activity import RunRef
+from driftwatch.domain.activity import ActorKind, RunRef
 from driftwatch.domain.authorization.decide import CandidateIndex, decide, drift_verdict, relevant
-from driftwatch.domain.authorization.policy import Ignore, Mode, PolicyContext, UnknownAs
-from driftwatch.domain.change import ChangeState, Expectation, Target
+from driftwatch.domain.authorization.policy import Ignore, MachineActor, Mode, PolicyContext, UnknownAs
+from driftwatch.domain.change import ChangeState, ChangeType, Expectation, Target
 from driftwatch.domain.codec import decode
 from driftwatch.domain.decision import Decision, Verdict
 from driftwatch.domain.drift import DriftKind, Op
@@ -134,7 +134,8 @@ class TestWhoWroteIt:
         own = replace(self.NARROW, windows=(window("03-10 10:15", "03-10 10:30"),))
         decision = judge(own, events=[good, bad], preset="enterprise")
         assert decision.verdict is Verdict.UNAUTHORIZED
-        assert {(result.rule, result.event) for result in decision.violations} == {("R3", "ev-early"), ("R5", "ev-early")}
+        assert {result.event for result in decision.violations} == {"ev-early"}
+        assert rules(decision.violations) == {"R3", "R5", "R8"}
         assert judge(own, events=[good, bad], preset="enterprise", evaluate_all_writers=False).verdict is Verdict.AUTHORIZED
 
 
@@ -175,7 +176,8 @@ class TestHorizon:
         [violation] = judge(over, events=[event()]).violations
         assert violation.explanation == (
             f"No change record covers {CIDR} of {GROUP}, changed at 10:30 UTC on 2026-03-10: the nearest that names the resource, CHG-1, "
-            "is 9 days away, and 7 days is the most that is allowed."
+            "is 9 days away, and 7 days is the most that is allowed; a record of that time, approved before the change, would have "
+            "covered it."
         )
 
     @pytest.mark.parametrize("mode", [Mode.WARN, Mode.OFF])
@@ -310,6 +312,99 @@ class TestSettled:
     def test_the_latest_of_its_paths_counts(self) -> None:
         late = drift(difference(interval=interval("03-10 11:00", "03-10 12:20")))
         assert not judge(record(), drift_=late).settled
+
+
+class TestMachines:
+    """Step 4: an AWS service that the policy lets change an attribute by itself, or nobody known where the policy says so."""
+
+    ASG = drift(
+        difference("/DesiredCapacity"), resource_type="AWS::AutoScaling::AutoScalingGroup", resource_id="arn:aws:asg:x", resource="x"
+    )
+
+    def verdict(self, machine: MachineActor, *events, drift_=None) -> Verdict:
+        made = replace(policy(), context=context(machine_actors=(machine,), identities={"scaler": ("autoscaling.amazonaws.com",)}))
+        return judge(drift_=drift_ or self.ASG, events=events, made=made).verdict
+
+    @pytest.mark.parametrize(
+        ("fields", "meant"),
+        [
+            ({}, True),
+            ({"principals": ("scaler",)}, True),
+            ({"principals": ("*.amazonaws.com",)}, True),
+            ({"principals": ("ec2.amazonaws.com",)}, False),
+            ({"principals": ()}, False),
+            ({"resource_types": ("AWS::AutoScaling::*",)}, True),
+            ({"resource_types": ("AWS::EC2::*",)}, False),
+            ({"ids": ("arn:aws:asg:*",)}, True),
+            ({"ids": ("x",)}, True),
+            ({"ids": ("arn:aws:asg:y",)}, False),
+            ({"attribute_paths": ("/DesiredCapacity",)}, True),
+            ({"attribute_paths": ("/MaxSize",)}, False),
+            ({"operations": (DriftKind.UPDATED,)}, True),
+            ({"operations": (DriftKind.CREATED,)}, False),
+        ],
+    )
+    def test_all_that_the_policy_says_has_to_match(self, fields: dict, meant: bool) -> None:
+        by_service = event(actor="autoscaling.amazonaws.com", actor_kind=ActorKind.AWS_SERVICE)
+        machine = MachineActor(**{"principals": ("autoscaling.amazonaws.com",), **fields})
+        assert (self.verdict(machine, by_service) is Verdict.AUTHORIZED_MACHINE) is meant
+
+    @pytest.mark.parametrize("kind", [ActorKind.HUMAN, ActorKind.PIPELINE, ActorKind.UNKNOWN])
+    def test_only_the_service_itself_is_meant(self, kind: ActorKind) -> None:
+        anybody = MachineActor(principals=("*",))
+        assert self.verdict(anybody, event(actor="autoscaling.amazonaws.com", actor_kind=kind)) is Verdict.UNAUTHORIZED
+        assert self.verdict(anybody, event(actor=None, actor_kind=ActorKind.AWS_SERVICE)) is Verdict.UNAUTHORIZED
+
+    def test_nobody_known_is_meant_only_where_it_is_said_and_never_somebody_known(self) -> None:
+        assert self.verdict(MachineActor(principals=("*",))) is Verdict.UNAUTHORIZED
+        unattributed = MachineActor(principals=("x.amazonaws.com",), allow_unattributed=True)
+        assert self.verdict(unattributed) is Verdict.AUTHORIZED_MACHINE
+        assert self.verdict(unattributed, event()) is Verdict.UNAUTHORIZED
+        assert self.verdict(unattributed, event(actor_kind=ActorKind.UNKNOWN, actor=None)) is Verdict.UNAUTHORIZED
+
+    def test_a_deletion_has_to_be_named_where_the_policy_wants_that(self) -> None:
+        gone = replace(self.ASG, kind=DriftKind.DELETED, changes=(difference("", Op.REMOVE, after=None),))
+        by_service = event(actor="autoscaling.amazonaws.com", actor_kind=ActorKind.AWS_SERVICE)
+        assert self.verdict(MachineActor(principals=("scaler",)), by_service, drift_=gone) is Verdict.UNAUTHORIZED
+        named = MachineActor(principals=("scaler",), operations=(DriftKind.DELETED,))
+        assert self.verdict(named, by_service, drift_=gone) is Verdict.AUTHORIZED_MACHINE
+
+    def test_beside_a_covered_path_the_drift_is_authorised_by_nobody_in_particular(self) -> None:
+        both = replace(self.ASG, changes=(difference("/DesiredCapacity"), difference("/MaxSize")))
+        wide = record(scope=(target(ids=("arn:aws:asg:x",), attribute_paths=("",)),))
+        made = replace(
+            policy(),
+            context=context(
+                machine_actors=(MachineActor(principals=("*",), attribute_paths=("/DesiredCapacity",), allow_unattributed=True),)
+            ),
+        )
+        decision = judge(wide, drift_=both, made=made)
+        assert [path.verdict for path in decision.paths] == [Verdict.AUTHORIZED_MACHINE, Verdict.AUTHORIZED]
+        assert (decision.verdict, decision.record) == (Verdict.AUTHORIZED, None)
+
+
+class TestWhenAReviewIsDue:
+    """The first deadline of several is the one that turns the verdict."""
+
+    EMERGENCY = record(type=ChangeType.EMERGENCY, approvals=(), windows=(), scope=(target(attribute_paths=("",)),))
+
+    def test_of_several_paths_the_one_that_was_changed_first(self) -> None:
+        two = drift(
+            difference(interval=interval("03-10 10:00", "03-10 11:00")),
+            difference("/Description", interval=interval("03-10 09:00", "03-10 09:30")),
+        )
+        decision = judge(self.EMERGENCY, drift_=two)
+        assert (decision.verdict, decision.due_at) == (Verdict.EMERGENCY_PENDING_REVIEW, at("03-13 09:30"))
+
+    def test_of_several_writers_the_first(self) -> None:
+        writers = [event("03-10 10:40", id="b"), event("03-10 10:20", id="a")]
+        decision = judge(self.EMERGENCY, events=writers, evaluate_all_writers=True)
+        assert (decision.verdict, decision.due_at) == (Verdict.EMERGENCY_PENDING_REVIEW, at("03-13 10:20"))
+
+    def test_none_where_the_record_fails_for_another_reason_or_is_covered(self) -> None:
+        cancelled = replace(self.EMERGENCY, state=ChangeState.CANCELLED)
+        assert judge(cancelled).due_at is None
+        assert judge(self.EMERGENCY, record(id="CHG-2"), events=[event()]).due_at is None
 
 
 class TestInputsHash:

@@ -13,8 +13,8 @@ from driftwatch.domain.authorization.decide import decide
 from driftwatch.domain.authorization.explain import explain
 from driftwatch.domain.authorization.policy import Ignore
 from driftwatch.domain.authorization.rules import RULE_NAMES, RULES, SCOPE
-from driftwatch.domain.change import ChangeType
-from tests.builders import GROUP, at, context, difference, drift, event, policy, record, source, target
+from driftwatch.domain.change import ChangeOutcome, ChangeType
+from tests.builders import GROUP, approval, at, context, difference, drift, event, policy, record, source, target
 
 
 def lines(*records, events=(), sources=(), drift_=None, made=None, now="03-10 12:30") -> list[str]:
@@ -30,8 +30,16 @@ def test_a_covered_change_is_told_rule_by_rule() -> None:
         "    R3 OUTSIDE_WINDOW, pass: The change was made at 10:30 UTC on 2026-03-10, inside the window 10:00-12:00 UTC on 2026-03-10.",
         "    R4 NOT_APPROVED_AT_TIME, pass: mia (manager) approved it by 15:00 UTC on 2026-03-09, 19 hours 30 minutes before the change.",
         "    R5 SOD_APPROVER, pass: mia (manager) approved it and took no other part in the change.",
+        "    R6 PEER_REVIEW_MISSING, pass: carol reviewed it and did not make it.",
+        "    R7 TEST_EVIDENCE_MISSING, pass: The integration test in staging passed at 13:00 UTC on 2026-03-09.",
+        "    R8 ACTOR_NOT_IMPLEMENTER, pass: It was made by bob, whom the record names as implementer.",
         "    R9 VALUE_MISMATCH, pass: The record says nothing about the new value.",
         "    R11 RECORD_STATE, pass: The record was neither cancelled, rejected, backed out nor over when the change was made.",
+        "    R12 CHANGE_FREEZE, pass: No freeze of this resource held when the change was made, or somebody in its role had allowed it.",
+        "    R15 PRIVILEGED_ACTOR, pass: bob is no identity that is kept for emergencies.",
+        "    R16 EDITED_AFTER_APPROVAL, pass: The record was not changed in substance after it was written.",
+        "    R18 PIPELINE_BYPASS, pass: The policy lets people change this resource without a pipeline.",
+        "    R19 ROLLBACK_PLAN_MISSING, pass: The record says how to go back.",
     ]
 
 
@@ -62,21 +70,24 @@ def test_an_unread_source_is_told_beside_the_missing_record() -> None:
     assert "has never been read" in lines(sources=[source(None)])[4]
 
 
-def test_every_considered_record_is_told_those_set_aside_are_named_and_what_the_policy_ignores_too() -> None:
+def test_every_considered_record_is_told_from_best_to_worst_and_what_the_policy_ignores_too() -> None:
     ignoring = replace(policy(), context=context(ignore=(Ignore(resource_types=("*",), attribute_paths=("/OwnerId",)),)))
     both = drift(difference(), difference("/OwnerId"))
     told = lines(
         record(),
         record(id="CHG-2", scope=(target(attribute_paths=("/Tags",)),)),
         record(id="CHG-3"),
-        record(id="EM-1", type=ChangeType.EMERGENCY),
-        record(id="EM-2", type=ChangeType.EMERGENCY),
+        record(id="CHG-4", type=ChangeType.EMERGENCY, approvals=()),
         drift_=both,
         made=ignoring,
     )
-    assert [line for line in told if re.match(r"  \S", line)] == ["  CHG-1: authorized", "  CHG-3: authorized", "  CHG-2: unauthorized"]
-    assert told[-3:] == [
-        "Set aside: the emergency change records EM-1 and EM-2 would have been considered, but emergency changes are not judged.",
+    assert [line for line in told if re.match(r"  \S", line)] == [
+        "  CHG-1: authorized",
+        "  CHG-3: authorized",
+        "  CHG-4: emergency_pending_review",
+        "  CHG-2: unauthorized",
+    ]
+    assert told[-2:] == [
         "Also covered by CHG-3.",
         "Ignored, as the policy says: /OwnerId.",
     ]
@@ -87,8 +98,38 @@ def test_an_uncovered_path_names_the_nearest_record() -> None:
     assert told[1] == "/IngressRules/sgr-01/CidrIpv4: unauthorized, nearest is CHG-1"
 
 
+def test_it_is_told_what_the_nearest_record_would_have_needed_for_every_enforced_rule_also_behind_the_gate() -> None:
+    """Out of scope, it is asked for nothing else; the amendment must still be complete, or the user amends in vain."""
+    poor = record(scope=(target(attribute_paths=("/Tags",)),), approvals=(), reviews=(), tests=(), windows=())
+    told = lines(poor, events=[event()])
+    assert [line for line in told if line.startswith("    R")] == [line for line in told if line.startswith("    R2 ")]
+    assert told[-1] == (
+        "  Smallest amendment: CHG-1 would have covered it with a target that covers the update of /IngressRules/sgr-01/CidrIpv4, its "
+        "approval complete by 10:30 UTC on 2026-03-10, an approving review of abc123 by somebody who did not make the change and a passed "
+        "test in dev, test or staging."
+    )
+
+
+def test_an_amendment_names_what_is_unknown_only_where_the_policy_does_not_accept_it() -> None:
+    undated = record(approvals=(approval(time="03-10 10:30"),))
+    [told] = [line for line in lines(undated) if "Smallest amendment" in line]
+    assert told == (
+        "  Smallest amendment: CHG-1 would have covered it with its approval complete by 10:00 UTC on 2026-03-10, or a logged call that "
+        "dates the change after it."
+    )
+    assert not any("Smallest" in line for line in lines(undated, made=policy("startup")))
+    refused = lines(replace(undated, outcome=ChangeOutcome.BACKED_OUT), made=policy("startup"))
+    assert refused[-1] == "  Smallest amendment: CHG-1 would have covered it with a record whose change was not backed out."
+
+
+def test_a_review_that_is_due_names_its_time() -> None:
+    told = lines(record(type=ChangeType.EMERGENCY, approvals=(), created_at=at("03-10 10:50")), events=[event()])
+    assert told[0] == "Pending: an emergency change that still has to be reviewed."
+    assert told[-1] == "The review is due by 10:30 UTC on 2026-03-13."
+
+
 def test_every_rule_has_a_name() -> None:
-    assert set(RULE_NAMES) == {"R1", "R13", SCOPE.id, *(rule.id for rule in RULES)}
+    assert set(RULE_NAMES) == {f"R{number}" for number in range(1, 20)} == {"R1", "R13", "R14", SCOPE.id, *(rule.id for rule in RULES)}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from driftwatch.domain.authorization import lifecycle
 from driftwatch.domain.baseline import Disposition
-from driftwatch.domain.decision import Decision, Verdict
+from driftwatch.domain.decision import UNCOVERED, Decision, Verdict
 from driftwatch.domain.finding import LIVE, Finding, FindingState
 from driftwatch.domain.resource import Cell, Scope
 from driftwatch.errors import RefusedError
@@ -50,6 +50,9 @@ def found(verdict: Verdict = UNAUTHORIZED, *, settled: bool = True, drift_=None,
         (Verdict.AUTHORIZED, AWAITING),
         (Verdict.AUTHORIZED_STANDARD, AWAITING),
         (Verdict.AUTHORIZED_MACHINE, AWAITING),
+        (Verdict.EXCEPTED, FindingState.EXCEPTED),
+        (Verdict.EMERGENCY_PENDING_REVIEW, FindingState.PENDING_REVIEW),
+        (Verdict.EXCEPTION_EXPIRED, OPEN),
         (Verdict.NOT_CONTROLLED, INFORMATIONAL),
     ],
 )
@@ -59,12 +62,7 @@ def test_a_finding_is_born_at_once_in_the_state_of_its_verdict(verdict: Verdict,
 
 
 def test_every_verdict_has_a_state_and_none_that_is_uncovered_looks_dealt_with() -> None:
-    assert {verdict for verdict in Verdict if lifecycle.state_for(verdict) is not OPEN} == {
-        Verdict.AUTHORIZED,
-        Verdict.AUTHORIZED_STANDARD,
-        Verdict.AUTHORIZED_MACHINE,
-        Verdict.NOT_CONTROLLED,
-    }
+    assert {verdict for verdict in Verdict if lifecycle.state_for(verdict) is OPEN} == UNCOVERED
 
 
 class TestInitialVerdict:

@@ -36,5 +36,28 @@ def test_a_name_that_belongs_to_two_people_is_refused(identities: dict) -> None:
         Identities(context(identities=identities, roles={}, groups={}))
 
 
+def test_a_pipeline_is_one_under_any_of_its_names_and_is_no_person() -> None:
+    known = Identities(context(identities={"terraform": ("role/terraform-prod", "ci@corp.example")}, roles={}, groups={}))
+    for name in ("terraform", "role/terraform-prod", "ci@corp.example"):
+        assert known.names(name) == {"terraform", "role/terraform-prod", "ci@corp.example"}
+        assert known.is_pipeline(name)
+        assert not known.is_person(name)
+    assert known.people(["terraform", "ci@corp.example", "mia"]) == {"mia"}
+    assert known.names("stranger") == {"stranger"}
+
+
+@pytest.mark.parametrize("principal", ["group:x", "role/x", "s3.amazonaws.com", "role/terraform-prod"])
+def test_groups_roles_services_and_pipelines_are_no_people(principal: str) -> None:
+    assert not PEOPLE.is_person(principal)
+    assert PEOPLE.is_person(f"x{principal}.org")
+
+
+def test_a_group_is_named_by_its_members_and_by_no_other_group() -> None:
+    assert PEOPLE.among("bob", ["group:netops"])
+    assert PEOPLE.among("bob@corp.example", ["x", "bob"])
+    assert not PEOPLE.among("mia", ["group:netops"])
+    assert not PEOPLE.among("bob", [])
+
+
 def test_a_name_may_be_repeated_for_one_person() -> None:
     assert Identities(context(identities={"mia": ("x", "x", "mia")}, roles={}, groups={})).resolve("x") == "mia"

@@ -72,7 +72,10 @@ class TestWhoCounts:
     def test_one_standing_rejection_outweighs_any_number_of_approvals(self) -> None:
         result = ask("R4", approval("mia"), approval("dan"), approval("zoe", decision=REJECTED))
         assert (result.outcome, result.detail) == (FAIL, "rejected_by")
-        assert result.explanation == "The change was made at 10:30 UTC on 2026-03-10, and by then zoe had rejected it."
+        assert result.explanation == (
+            "The change was made at 10:30 UTC on 2026-03-10, and by then zoe had rejected it; it would have passed with no rejection that "
+            "stands."
+        )
 
     def test_a_rejection_after_the_change_comes_too_late(self) -> None:
         assert ask("R4", approval("mia"), approval("zoe", "03-10 10:35:01", REJECTED)).outcome is PASS
@@ -116,7 +119,7 @@ class TestHowMany:
         assert result.detail == "unapproved"
         assert result.explanation == (
             "The change was made at 10:30 UTC on 2026-03-10, and the approvals did not suffice by then: no approver is manager, "
-            "change_manager or cab."
+            "change_manager or cab; it would have passed with its approval complete by 10:30 UTC on 2026-03-10."
         )
 
 
@@ -126,7 +129,7 @@ class TestTooLate:
         assert result.detail == "retroactive"
         assert result.explanation == (
             "The change was made at 10:30 UTC on 2026-03-10; its approval was complete only at 12:45 UTC on 2026-03-10, 2 hours 15 "
-            "minutes later."
+            "minutes later; it would have passed with its approval complete by 10:30 UTC on 2026-03-10."
         )
 
     @pytest.mark.parametrize(("seen", "outcome"), [("03-10 10:29:59", PASS), ("03-10 10:30:00", FAIL), ("03-11 00:00:00", FAIL)])
@@ -198,7 +201,8 @@ class TestSeparationOfDuties:
         result = ask("R5", approval("mia"), requester="mia", implementers=("mia",))
         assert result.explanation == (
             "It was approved by mia, who requested it and implements it; without the people who took part in the change, 0 of 1 required "
-            "approvals given and no approver is manager, change_manager or cab."
+            "approvals given and no approver is manager, change_manager or cab; it would have passed with the approval of people without a "
+            "part in it by 10:30 UTC on 2026-03-10."
         )
 
 

@@ -89,7 +89,7 @@ def test_of_closing_and_vanishing_the_worse_decides() -> None:
 def test_the_explanation_says_by_how_much() -> None:
     assert r11(closed_at=at("03-09 08:00")).explanation == (
         "The record was closed at 08:00 UTC on 2026-03-09, and the change was made at 10:30 UTC on 2026-03-10, 1 day 2 hours later "
-        "(a clock difference of 5 minutes is allowed)."
+        "(a clock difference of 5 minutes is allowed); it would have passed with a record that was still open at 10:30 UTC on 2026-03-10."
     )
     assert r11(UNDATED, stale_since=at("03-10 10:20")).explanation == (
         "The record's source has not shown it, or not legibly, since 10:20 UTC on 2026-03-10, and the change was made between 10:00 and "

@@ -191,5 +191,6 @@ class TestTheGate:
         _, results = r2((*self.OUTSIDE, target(operations=(CREATED, DELETED))))
         assert results[0].explanation == (
             "The record names this resource but does not cover the update of /IngressRules/sgr-01/CidrIpv4: it allows only that "
-            "resources be created or deleted; it covers only /Tags."
+            "resources be created or deleted; it covers only /Tags; it would have passed with a target that covers the update of "
+            "/IngressRules/sgr-01/CidrIpv4."
         )

@@ -116,7 +116,8 @@ def test_only_the_last_writer_is_asked_for_the_value() -> None:
 def test_the_explanation_shows_value_and_expectation() -> None:
     [result] = r9(target(expected=(Expectation(path=CIDR, min=1, max=5),)), change=difference(after=9))
     assert result.explanation == (
-        "The new value is not what the record says: /IngressRules/sgr-01/CidrIpv4 is 9, expected a number of at least 1 and at most 5."
+        "The new value is not what the record says: /IngressRules/sgr-01/CidrIpv4 is 9, expected a number of at least 1 and at most 5; it "
+        "would have passed with the value that it names, or an expectation that this value meets."
     )
     [result] = r9(target(expected=(equals("x"),)), change=difference(after="y" * 5000))
     assert len(result.explanation) < 400

@@ -70,12 +70,14 @@ def test_the_explanation_measures_the_miss_to_the_nearest_window() -> None:
     late = record(windows=(window("03-10 06:00", "03-10 07:00"), window("03-10 08:00", "03-10 09:53")))
     assert r3(late).explanation == (
         "The change was made between 10:00 and 11:00 UTC on 2026-03-10, at the earliest 7 minutes after the window 08:00-09:53 UTC on "
-        "2026-03-10 closed; a clock difference of 5 minutes is allowed."
+        "2026-03-10 closed; a clock difference of 5 minutes is allowed; it would have passed with a window that contains the time between "
+        "10:00 and 11:00 UTC on 2026-03-10."
     )
     early = record(windows=(window("03-11 22:00", "03-12 02:00"),))
     assert r3(early, events=[event()]).explanation == (
         "The change was made at 10:30 UTC on 2026-03-10, 1 day 11 hours before the window from 22:00 UTC on 2026-03-11 to 02:00 UTC on "
-        "2026-03-12 opened; a clock difference of 5 minutes is allowed."
+        "2026-03-12 opened; a clock difference of 5 minutes is allowed; it would have passed with a window that contains 10:30 UTC on "
+        "2026-03-10."
     )
 
 
@@ -100,6 +102,10 @@ class TestWithoutWindow:
     def test_a_policy_that_derives_none_fails_it(self) -> None:
         result = r3(self.OPEN, events=[event()], derive_window=False)
         assert (result.outcome, result.detail) == (FAIL, "no_window")
+        assert result.explanation == (
+            "The record has no window, and this policy derives none from its approval; it would have passed with a window that contains "
+            "10:30 UTC on 2026-03-10."
+        )
 
 
 def test_a_path_may_be_dated_more_precisely_than_its_drift() -> None:

@@ -82,11 +82,11 @@ CASES: list[tuple[str, bytes, str]] = [
     ),
     (
         "policy",
-        b"extends: startup\nrules: {R6: enforce, R14: enforce}\n",
-        (
-            'policy.yaml:2:9: the rule "R6"; expected one of the rules that exist: R1, R2, R3, R4, R5, R9, R11, R'
-            '13\npolicy.yaml:2:22: the rule "R14"; expected one of the rules that exist: R1, R2, R3, R4, R5, R9, R'
-            "11, R13"
+        b"extends: startup\nrules: {R0: enforce, R20: enforce}\n",
+        "".join(
+            f'policy.yaml:2:{column}: the rule "{rule}"; expected one of the rules that exist: '
+            f"R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, R13, R14, R15, R16, R17, R18, R19{end}"
+            for column, rule, end in ((9, "R0", "\n"), (22, "R20", ""))
         ),
     ),
     ("policy", b"extends: startup\nrules: {R3: strict}\n", "policy.yaml:2:13: strict without quotes; expected one of enforce, warn, off"),
@@ -230,13 +230,14 @@ CASES: list[tuple[str, bytes, str]] = [
     ),
     (
         "policy",
-        b"extends: startup\nfreezes: []\n",
+        b"extends: startup\nzzz: []\n",
         (
-            'policy.yaml:2:1: the unknown key "freezes"; expected one of allow_account_wide, approvals, baseline,'
-            " candidate_horizon_h, clock_tolerance_s, delete_requires_explicit, derive_window, derived_window_max"
-            "_h, deviations, evaluate_all_writers, extends, groups, identities, ignore, machine_actors, min_assurance, pipelines"
-            ", production_accounts, require_attribute_paths_for, roles, rules, settle_s, snapshot_interval_max_h,"
-            " unknown_as, version, window_mode"
+            'policy.yaml:2:1: the unknown key "zzz"; expected one of acknowledge_target_h, allow_account_wide, approvals, baseline, '
+            "candidate_horizon_h, clock_tolerance_s, delete_requires_explicit, derive_window, derived_window_max_h, deviations, emergency, "
+            "evaluate_all_writers, exceptions, extends, freezes, groups, identities, ignore, machine_actors, min_assurance, "
+            "non_production_environments, pipeline_only, pipelines, pipelines_require_link, privileged_actors, production_accounts, "
+            "report_transients, require_attribute_paths_for, reviews, roles, rules, settle_s, snapshot_interval_max_h, templates, tests, "
+            "unknown_as, version, window_mode"
         ),
     ),
     (
@@ -550,7 +551,7 @@ CASES: list[tuple[str, bytes, str]] = [
     (
         "config",
         CONFIG + b"change_sources: [{name: git, kind: file, path: x}]\n",
-        'driftwatch.yaml:3:36: the change source "file"; expected "files" (there are: files)',
+        'driftwatch.yaml:3:36: the change source "file"; expected "files" (there are: files, register)',
     ),
     ("config", CONFIG + b"change_sources: [{name: git, kind: files}]\n", 'driftwatch.yaml:3:18: no "path"; expected "path" here'),
     (

@@ -10,7 +10,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from driftwatch.domain.pointer import ABSENT, ANY_SEGMENTS, escape_segment, join, key_segment, matches, quote, resolve, split, split_pattern
+from driftwatch.domain.pointer import (
+    ABSENT,
+    ANY_SEGMENTS,
+    escape_segment,
+    join,
+    key_segment,
+    matches,
+    quote,
+    reaches,
+    resolve,
+    split,
+    split_pattern,
+)
 
 NASTY = st.text(alphabet=st.sampled_from("ab*?%|/~01#:2AF5\x00\ud800é"), max_size=6)
 
@@ -154,3 +166,21 @@ def test_resolve_tells_null_from_absent_and_stops_at_ordered_lists() -> None:
     assert resolve(form, "/A/z") is ABSENT
     assert resolve(form, "/Layers/0") is ABSENT
     assert resolve(form, "/A//deeper") is ABSENT
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "reached"),
+    [
+        ("/IngressRules/*/CidrIpv4", "/IngressRules/sgr-01", True),
+        ("/IngressRules/*/CidrIpv4", "/IngressRules/sgr-01/CidrIpv4", True),
+        ("/IngressRules/*/CidrIpv4", "/IngressRules/sgr-01/CidrIpv4/deeper", True),
+        ("/IngressRules/*/CidrIpv4", "/IngressRules/sgr-01/Port", False),
+        ("/IngressRules", "", True),
+        ("/A/**/Z", "/A/b/c", True),
+        ("/A/**/Z", "/B", False),
+        ("/A?/B", "/Ax", True),
+        ("/A?/B", "/Axy", False),
+    ],
+)
+def test_a_pattern_reaches_what_it_covers_and_everything_above_that(pattern: str, path: str, reached: bool) -> None:
+    assert reaches(pattern, path) is reached

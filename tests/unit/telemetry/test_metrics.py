@@ -190,6 +190,8 @@ def test_no_documented_metric_is_gone() -> None:
     metrics.state(measures(accounts=200))
     metrics.on(SourceSynced(source="tickets"))
     metrics.violations.labels("R1")
+    metrics.ledger.export_ok.labels("file")
+    metrics.ledger.exported_at.labels("file")
     for what in metrics.traffic:
         metrics.asked(what, {"ec2": 1})
     known = {name.removesuffix("_bucket").removesuffix("_count") for name, _ in series(metrics)}

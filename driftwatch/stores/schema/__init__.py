@@ -1,0 +1,39 @@
+"""The tables. Cells and observations are referred to by number, so that a row costs few bytes; everything else by its own id."""
+
+from driftwatch.stores.schema.approved import active_cells, approvals, entries, parts, versions
+from driftwatch.stores.schema.base import metadata
+from driftwatch.stores.schema.collected import cell_readings, cell_status, cells, documents, facts, gaps, observations, scans, shapes
+from driftwatch.stores.schema.judged import checkpoints, decisions, exceptions, findings, ledger, record_effects
+from driftwatch.stores.schema.permissions import change_records, change_sources, policies, policy_activations, register
+from driftwatch.stores.schema.processes import leases, requests
+
+__all__ = [
+    "active_cells",
+    "approvals",
+    "cell_readings",
+    "cell_status",
+    "cells",
+    "change_records",
+    "change_sources",
+    "checkpoints",
+    "decisions",
+    "documents",
+    "entries",
+    "exceptions",
+    "facts",
+    "findings",
+    "gaps",
+    "leases",
+    "ledger",
+    "metadata",
+    "observations",
+    "parts",
+    "policies",
+    "policy_activations",
+    "record_effects",
+    "register",
+    "requests",
+    "scans",
+    "shapes",
+    "versions",
+]
