@@ -6,7 +6,7 @@ Times are UTC and aware. A method raises `StoreError` or `SourceError` when it c
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -261,6 +261,9 @@ class Changes(Protocol):
         """Takes what a source holds now. A record that is gone or set aside keeps its last version and becomes stale from `now` on."""
 
     def failed(self, source: str, error: str, now: datetime) -> None: ...
+    def keep_only(self, sources: Collection[str], now: datetime) -> Sequence[str]:
+        """Forgets the sources that are not among these, and answers with their names. Their records are stale from `now` on."""
+
     def records(self) -> Iterator[ChangeRecord]: ...
     def get(self, record_id: str) -> ChangeRecord | None: ...
     def sources(self) -> Sequence[SourceStatus]: ...

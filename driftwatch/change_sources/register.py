@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from driftwatch.documents.models import Section
-from driftwatch.domain.change import Fetched
+from driftwatch.domain.change import ApprovalDecision, ChangeRecord, Fetched
 from driftwatch.errors import SourceError, StoreError
 from driftwatch.ports import Store
 
@@ -25,9 +25,21 @@ class RegisterSource:
         """All records as they stand; raises SourceError when the store cannot be read."""
         try:
             with self._store.read() as uow:
-                return Fetched(records=tuple(replace(record, source=self.name) for record in uow.register.all()))
+                return Fetched(records=tuple(replace(_as_approved(record), source=self.name) for record in uow.register.all()))
         except StoreError as error:
             raise SourceError(f"the register cannot be read: {error}", retryable=True) from error
+
+
+def _as_approved(record: ChangeRecord) -> ChangeRecord:
+    """The record without approvals of what it said before it was amended: an approval is bound to the content that was looked at.
+
+    Other sources cannot tell what an approval was for; there R16 has to judge. What speaks against the record stays.
+    """
+    amended = record.material_changed_at
+    if amended is None:
+        return record
+    kept = tuple(item for item in record.approvals if item.decision is not ApprovalDecision.APPROVED or item.at >= amended)
+    return replace(record, approvals=kept)
 
 
 def create(name: str, _settings: Settings, *, store: Store) -> RegisterSource:

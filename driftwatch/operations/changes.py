@@ -13,7 +13,11 @@ from driftwatch.ports import UnitOfWork
 
 
 def sync(installation: Installation, report: Report = silent) -> None:
-    """Reads every source once. A source that cannot be read is recorded as failed; its last accepted records stay."""
+    """Reads every source once. A source that cannot be read is recorded as failed; its last accepted records stay.
+
+    One that the configuration names no longer is forgotten: nobody would see its records being taken back, so they allow nothing more.
+    """
+    _forget_removed(installation)
     for source in installation.sources:
         now = installation.clock()
         try:
@@ -26,6 +30,13 @@ def sync(installation: Installation, report: Report = silent) -> None:
         with installation.store.write() as uow:
             uow.changes.sync(source.name, fetched, now)
         report(SourceSynced(source=source.name, records=len(fetched.records), set_aside=len(fetched.set_aside)))
+
+
+def _forget_removed(installation: Installation) -> None:
+    with installation.store.write() as uow:
+        now = installation.clock()
+        for name in uow.changes.keep_only([source.name for source in installation.sources], now):
+            uow.ledger.append(now, "change_source_removed", {"source": name})
 
 
 def records(installation: Installation) -> list[ChangeRecord]:

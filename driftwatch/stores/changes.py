@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from driftwatch.domain import codec
 from driftwatch.domain.canonical import encode, sha256_hex
@@ -58,6 +58,15 @@ class SqlChanges:
         changed = update(change_sources).where(change_sources.c.name == source).values(last_attempt_at=now, error=error)
         if not self._session.execute(changed).rowcount:
             self._session.execute(insert(change_sources).values(name=source, last_attempt_at=now, records=0, set_aside=[], error=error))
+
+    def keep_only(self, sources: Collection[str], now: datetime) -> Sequence[str]:
+        """Forgets the sources that are not among these, and answers with their names. Their records are stale from `now` on."""
+        gone = [row.name for row in self._session.all(select(change_sources.c.name)) if row.name not in sources]
+        if gone:
+            shown = change_records.c.source.in_(gone) & change_records.c.stale_since.is_(None)
+            self._session.execute(update(change_records).where(shown).values(stale_since=now))
+            self._session.execute(delete(change_sources).where(change_sources.c.name.in_(gone)))
+        return gone
 
     def records(self) -> Iterator[ChangeRecord]:
         """All of them, stale ones included, ordered by source and id."""

@@ -245,6 +245,19 @@ def test_a_record_that_vanishes_or_is_set_aside_keeps_its_last_version_and_becom
         ]
 
 
+def test_a_source_that_is_configured_no_longer_is_forgotten_and_its_records_allow_nothing_more(store: SqlStore) -> None:
+    other = replace(RECORD, id="CHG-2", source="register")
+    with store.write() as work:
+        work.changes.sync("files", Fetched(records=(RECORD,)), at(1))
+        work.changes.sync("register", Fetched(records=(other,)), at(1))
+        assert list(work.changes.keep_only(["files", "register"], at(2))) == []
+        assert list(work.changes.keep_only(["files"], at(2))) == ["register"]
+        assert list(work.changes.keep_only(["files"], at(3))) == []
+    with store.read() as work:
+        assert list(work.changes.records()) == [RECORD, replace(other, stale_since=at(2))]
+        assert [source.name for source in work.changes.sources()] == ["files"]
+
+
 def test_a_record_that_comes_back_or_changes_is_taken_as_it_is_now(store: SqlStore) -> None:
     changed = replace(RECORD, title="another")
     with store.write() as work:

@@ -516,3 +516,17 @@ def test_scans_judge_by_the_register() -> None:
     made.scan()
     known = [item for item in findings.listed(made.installation, tuple(FindingState)) if item.verdict_current is Verdict.AUTHORIZED]
     assert [item.resource for item in known] == ["one"]
+
+
+def test_an_approval_of_what_a_record_said_before_authorises_nothing_that_it_says_now() -> None:
+    """At every tier, also where R16 is off: scans see only the approvals of the content as it stands."""
+    made = world()
+    approved(made)
+    source = RegisterSource("register", made.store)
+    assert [item.who for item in source.fetch().records[0].approvals] == ["ben"]
+    held = register.amend(made.installation, "CHG-1", lambda now: replace(now, scope=(target(ids=("*:*",)),)), ANA)
+    assert source.fetch().records[0].approvals == ()
+    made.now += timedelta(seconds=1)
+    register.approve(made.installation, "CHG-1", BEN, seen_hash=held.content_hash)
+    assert [item.who for item in source.fetch().records[0].approvals] == ["ben"]
+    assert len(register.get(made.installation, "CHG-1").record.approvals) == 2

@@ -350,3 +350,14 @@ def test_a_warned_rule_does_not_uncover() -> None:
     world = settled_world()
     world.change(policy=replace(world.installation.policy, rules={**world.installation.policy.rules, "R1": Mode.OFF}))
     assert world.scan().exit_code == 0
+
+
+def test_a_source_that_left_the_configuration_makes_no_verdict_wait_and_allows_nothing() -> None:
+    world = settled_world()
+    world.scan()
+    world.change(sources=[])
+    world.put(GROUPS, "one", Size=2, Rules=["a", "b"])
+    world.scan()
+    (finding,) = world.live()
+    assert finding.verdict_current is Verdict.UNAUTHORIZED
+    assert "change_source_removed" in world.ledger()
