@@ -98,8 +98,7 @@ def _promoted(
 def _covered(uow: UnitOfWork, pending: Pending) -> list[Covered]:
     """The findings of the cell that a baseline may absorb by itself, as they stand now."""
     name, cell = pending.baseline, pending.status.cell
-    status = uow.cells.get(cell)
-    if status is None or status.state is not CellState.DRIFTED or uow.baselines.part(name, cell) != pending.part:
+    if uow.baselines.part(name, cell) != pending.part:
         return []
     mismatches = {item.id: item for item in uow.observations.mismatches(cell, name)}
     found = []
@@ -119,7 +118,7 @@ def _covered(uow: UnitOfWork, pending: Pending) -> list[Covered]:
 
 def _covering(uow: UnitOfWork, finding: Finding) -> Decision | None:
     """The settled decision by which every single path of the finding is authorised; None where there is none."""
-    if finding.state is not FindingState.AWAITING_BASELINE or not finding.settled or finding.verdict_current not in AWAITING:
+    if finding.state is not FindingState.AWAITING_BASELINE:
         return None
     decision = decode(Decision, uow.findings.decisions(finding.id)[-1])
     whole = decision.settled and decision.paths and all(path.verdict in AWAITING for path in decision.paths)

@@ -137,7 +137,7 @@ def decision(drift_id: str = "drift-1", verdict: Verdict = Verdict.UNAUTHORIZED)
         drift_id=drift_id,
         verdict=verdict,
         paths=(),
-        set_aside={"emergency": (ODD,)},
+        suppressed_paths=(ODD,),
         policy_version="p1",
         inputs_hash="0" * 64,
         decided_at=T0,

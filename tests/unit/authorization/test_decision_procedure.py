@@ -153,6 +153,12 @@ class TestHorizon:
         over = record(created_at=at("03-01 00:00"), windows=(), **{how: at(ended)})
         assert bool(judge(over, events=[event()]).paths[0].considered) is candidate
 
+    def test_a_record_that_is_of_use_at_the_time_is_near_however_short_the_horizon_is(self) -> None:
+        assert judge(record(), events=[event()], candidate_horizon_h=0).paths[0].considered
+        ended = record(windows=(), closed_at=at("03-10 10:30"))
+        assert judge(ended, events=[event()], candidate_horizon_h=0).paths[0].considered
+        assert not judge(ended, events=[event("03-10 10:30:01")], candidate_horizon_h=0).paths[0].considered
+
     def test_an_interval_is_measured_from_its_nearer_end_and_one_without_beginning_reaches_back_for_ever(self) -> None:
         over = record(created_at=at("03-01 00:00"), windows=(), closed_at=at("03-03 10:00:00"))
         assert judge(over).paths[0].considered
@@ -179,6 +185,14 @@ class TestHorizon:
             "is 9 days away, and 7 days is the most that is allowed; a record of that time, approved before the change, would have "
             "covered it."
         )
+
+    def test_of_several_that_are_too_far_away_the_nearest_is_named_whatever_their_order(self) -> None:
+        near, far = (
+            record(id=id, created_at=at("02-01 00:00"), windows=(), closed_at=at(end))
+            for id, end in (("B", "03-01 00:00"), ("A", "02-20 00:00"))
+        )
+        for order in ((near, far), (far, near)):
+            assert "the nearest that names the resource, B, is" in judge(*order, events=[event()]).violations[0].explanation
 
     @pytest.mark.parametrize("mode", [Mode.WARN, Mode.OFF])
     def test_no_policy_softens_the_lack_of_any_record(self, mode: Mode) -> None:
@@ -230,6 +244,18 @@ class TestBestRecord:
         records = [record(id=f"CHG-{9 - place}", scope=(scope,)) for place, scope in enumerate(ranked)]
         assert [item.record for item in judge(*records, events=[event()]).paths[0].considered] == [item.id for item in records]
 
+    def test_only_the_targets_that_cover_the_change_tell_how_specific_a_record_is_where_any_does(self) -> None:
+        elsewhere = target(attribute_paths=("/Tags",))
+        vague = record(id="CHG-0", scope=(elsewhere, Target(resource_types=("AWS::EC2::*",))))
+        closer = record(id="CHG-1", scope=(target(ids=(GROUP[:-1] + "*",)),))
+        assert self.best(vague, closer) == "CHG-1"
+        loose = record(id="CHG-0", scope=(Target(resource_types=("AWS::EC2::*",), attribute_paths=("/Tags",)),))
+        assert self.best(loose, record(id="CHG-1", scope=(elsewhere,))) == "CHG-1"
+
+    def test_the_most_specific_of_the_targets_that_cover_it_counts(self) -> None:
+        both = record(id="CHG-9", scope=(Target(resource_types=("AWS::EC2::*",)), target(), Target(resource_types=("AWS::*",))))
+        assert self.best(both, record(id="CHG-1", scope=(target(ids=(GROUP[:-1] + "*",)),))) == "CHG-9"
+
     def test_then_the_earlier_created_then_the_id(self) -> None:
         assert self.best(record(id="CHG-1"), record(id="CHG-2", created_at=at("03-08 00:00"))) == "CHG-2"
         assert self.best(record(id="CHG-2"), record(id="CHG-1")) == "CHG-1"
@@ -280,6 +306,18 @@ class TestStaleSources:
 
     def test_without_any_source_there_is_nothing_to_wait_for(self) -> None:
         assert judge(sources=[]).verdict is Verdict.UNAUTHORIZED
+
+    def test_one_path_that_waits_keeps_the_whole_decision_from_settling(self) -> None:
+        both = drift(difference(), difference("/Description"))
+        decision = judge(record(), drift_=both, sources=[self.STALE])
+        assert [path.verdict for path in decision.paths] == [Verdict.AUTHORIZED, Verdict.INDETERMINATE]
+        assert not decision.settled
+
+    def test_so_does_one_of_several_writers_who_are_all_judged(self) -> None:
+        writers = [event("03-10 10:20", id="known"), event("03-10 10:40", id="later")]
+        decision = judge(events=writers, sources=[source("03-10 10:30")], preset="enterprise")
+        assert (decision.verdict, decision.settled) == (Verdict.UNAUTHORIZED, False)
+        assert judge(events=writers, sources=[source("03-10 10:40")], preset="enterprise").settled
 
     def test_after_a_day_it_stands_and_settles(self) -> None:
         before = decide(drift(), events=[], records=[], sources=[self.STALE], policy=policy(), now=self.LIMIT - timedelta(seconds=1))
@@ -338,6 +376,7 @@ class TestMachines:
             ({"ids": ("arn:aws:asg:*",)}, True),
             ({"ids": ("x",)}, True),
             ({"ids": ("arn:aws:asg:y",)}, False),
+            ({"ids": ("arn:aws:asg:y", "arn:aws:asg:x")}, True),
             ({"attribute_paths": ("/DesiredCapacity",)}, True),
             ({"attribute_paths": ("/MaxSize",)}, False),
             ({"operations": (DriftKind.UPDATED,)}, True),

@@ -15,7 +15,7 @@ from driftwatch.domain.decision import Decision, Verdict
 from driftwatch.domain.drift import DriftKind, Op
 from driftwatch.domain.exception import ExceptionRecord, ExceptionState
 from tests.builders import ACCOUNT, CIDR, GROUP, approval, at, difference, drift, event, exception, interval, policy, record, source, target
-from tests.unit.authorization.asking import SECOND, UNDATED, decided, rules
+from tests.unit.authorization.asking import FAIL, SECOND, UNDATED, decided, rules
 
 EXCEPTED, EXPIRED, UNAUTHORIZED = Verdict.EXCEPTED, Verdict.EXCEPTION_EXPIRED, Verdict.UNAUTHORIZED
 START, END = at("03-10 00:00"), at("03-12 00:00")
@@ -44,6 +44,7 @@ class TestWhen:
         early = drift(interval=interval("03-09 10:00", "03-09 11:00"))
         decision = decide(early, events=[], records=[], sources=[], policy=policy(), now=moment, exceptions=[GOOD])
         assert (decision.verdict, rules(decision.violations)) == (verdict, violated)
+        assert {result.outcome for result in decision.violations} <= {FAIL}
         assert decision.record == ("EX-1" if verdict is EXCEPTED else None)
 
     def test_one_without_an_end_is_void_however_young_it_is(self) -> None:
@@ -79,6 +80,7 @@ class TestWho:
     def test_somebody_approves_it_who_neither_asked_for_it_nor_made_the_change(self, fields: dict, detail: str | None) -> None:
         decision = excused(replace(GOOD, **fields))
         assert decision.verdict is (UNAUTHORIZED if detail else EXCEPTED)
+        assert {result.outcome for result in decision.violations} <= {FAIL}
         assert [result.detail for result in decision.violations if result.rule == "R14"] == ([detail] if detail else [])
 
     def test_the_human_behind_a_pipeline_made_the_change_the_pipeline_itself_is_nobody(self) -> None:

@@ -100,6 +100,11 @@ def test_it_covers_the_path_and_the_value_and_stands(fields: dict, why: str) -> 
         check(record(approvals=(LATE,), **fields))
 
 
+def test_one_target_that_meets_the_value_suffices() -> None:
+    wrong = target(expected=(Expectation(path=CIDR, equals="10.9.0.0/16", equals_given=True),))
+    check(record(approvals=(LATE,), scope=(wrong, target())))
+
+
 def test_every_uncovered_path_has_to_be_covered_and_only_those() -> None:
     two = drift(difference(), difference("/Description", before="web", after="x"))
     partly = decision((CIDR, Verdict.UNAUTHORIZED), ("/Description", Verdict.AUTHORIZED))

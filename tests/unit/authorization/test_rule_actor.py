@@ -272,6 +272,10 @@ class TestByHand:
         assert ask("R18", record()).outcome is PASS
         assert ask("R18", record(), events=UNDATED).outcome is PASS
 
+    def test_one_of_several_restrictions_is_enough(self) -> None:
+        several = (Target(ids=("arn:other",)), Target(resource_types=("AWS::IAM::*",)))
+        assert self.r18(by("bob"), made=replace(policy(), context=context(pipeline_only=several))).outcome is FAIL
+
     @pytest.mark.parametrize(
         ("paths", "changed", "outcome"),
         [

@@ -64,6 +64,11 @@ class TestWhoCounts:
         assert ask("R4", approval("mia"), approval("mia@corp.example", "03-09 16:00", WITHDRAWN)).outcome is FAIL
         assert ask("R4", approval("mia", "03-09 14:00", REJECTED), approval("mia@corp.example", "03-09 16:00")).outcome is PASS
 
+    def test_an_approval_that_was_taken_back_before_the_change_was_never_retroactive(self) -> None:
+        assert ask("R4", approval("mia"), approval("mia", "03-09 16:00", WITHDRAWN)).detail == "unapproved"
+        again = (approval("mia"), approval("mia", "03-09 16:00", WITHDRAWN), approval("mia", "03-10 12:00"))
+        assert ask("R4", *again, now="03-10 12:00").detail == "retroactive"
+
     def test_of_two_decisions_at_one_instant_the_worse_counts_in_whatever_order_they_come(self) -> None:
         pair = (approval("mia"), approval("mia", decision=WITHDRAWN))
         assert ask("R4", *pair).outcome is FAIL
@@ -142,6 +147,11 @@ class TestTooLate:
         before_end, at_end = (Observation(at=at(time), approved=False) for time in ("03-10 10:59:59", "03-10 11:00:00"))
         assert ask("R4", events=(), observations=(before_end,)).outcome is PASS
         assert ask("R4", events=(), observations=(at_end,)).outcome is FAIL
+
+    def test_one_that_was_made_just_now_counts_and_the_first_of_several_is_named(self) -> None:
+        assert ask("R4", observations=(Observation(at=at(NOW), approved=False),)).outcome is FAIL
+        seen = tuple(Observation(at=at(time), approved=False) for time in ("03-11 00:00", "03-10 12:00"))
+        assert "1 hour 30 minutes later, at 12:00 UTC on 2026-03-10" in ask("R4", observations=seen).explanation
 
     def test_observations_of_an_approved_record_or_of_the_future_prove_nothing(self) -> None:
         assert ask("R4", observations=(Observation(at=at("03-11 00:00"), approved=True),)).outcome is PASS

@@ -142,6 +142,8 @@ class TestWhat:
             ((Target(operations=(DriftKind.DELETED,)),), PASS),
             ((Target(attribute_paths=("/IngressRules",)),), FAIL),
             ((Target(attribute_paths=("/Description",)),), PASS),
+            ((Target(attribute_paths=("/Description", "/IngressRules")),), FAIL),
+            ((Target(ids=("arn:other", GROUP)),), FAIL),
             ((Target(),), FAIL),
             ((Target(ids=()),), PASS),
         ],

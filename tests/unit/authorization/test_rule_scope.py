@@ -60,6 +60,8 @@ def test_a_resource_without_id_and_label_is_not_named_by_an_empty_pattern() -> N
         ({"resource_types": ("AWS::EC2::*",)}, True),
         ({"resource_types": ("aws::ec2::*",)}, False),
         ({"ids": ()}, False),
+        ({"ids": ("arn:other", GROUP)}, True),
+        ({"ids": (GROUP, "arn:other")}, True),
         ({"tags": {"app": ("web",)}}, True),
         ({"tags": {"app": ("*",)}}, True),
         ({"tags": {"app": ("api", "web"), "env": ("prod",)}}, True),

@@ -119,6 +119,11 @@ def test_the_explanation_shows_value_and_expectation() -> None:
         "The new value is not what the record says: /IngressRules/sgr-01/CidrIpv4 is 9, expected a number of at least 1 and at most 5; it "
         "would have passed with the value that it names, or an expectation that this value meets."
     )
+    worse, better = target(expected=(equals("x"), Expectation(path=CIDR, matches="y*"))), target(expected=(equals("z"),))
+    for scope in ((worse, better), (better, worse)):
+        [result] = r9(*scope)
+        assert 'expected "z"' in result.explanation  # the target that is nearest to being met
+        assert 'expected "x"' not in result.explanation
     [result] = r9(target(expected=(equals("x"),)), change=difference(after="y" * 5000))
     assert len(result.explanation) < 400
     assert "(5002 characters)" in result.explanation

@@ -15,10 +15,12 @@ from driftwatch.domain.baseline import BaselineState, BaselineVersion
 from driftwatch.domain.change import Target
 from driftwatch.domain.decision import Verdict
 from driftwatch.domain.finding import FindingState
+from driftwatch.domain.report import CellJudged, Event
 from driftwatch.domain.resource import Cell
 from driftwatch.domain.snapshot import CellState, GapReason
 from driftwatch.operations import approvals, baselines, exceptions
-from tests.unit.operations.acts import covering, entries, finding, later, promoting, restarted, states, with_policy
+from driftwatch.operations.scan import ScanOrder, scan
+from tests.unit.operations.acts import covering, entries, later, promoting, restarted, states, with_policy
 from tests.world import ANA, BEN, BUCKETS, GROUPS, World, settled_world
 
 S = FindingState
@@ -176,21 +178,22 @@ class TestNever:
 
     def test_of_which_one_path_is_only_excepted(self) -> None:
         """Its verdict is `authorized` as a whole, and yet it would make a state for ever out of one for a while."""
-        world = settled_world()
+        world = promising()
+        former = active(world).id
+        world.put(GROUPS, "one", Size=1, Rules=["a", "b", "c"])
+        world.scan()
+        (first,) = world.live()
+        asked = exceptions.request(world.installation, first.id, ANA, until=world.now + timedelta(days=3), reason="for now")
+        exceptions.approve(world.installation, asked.id, BEN, seen_hash=content_hash(asked))
         covering(world, "one", scope=(Target(ids=("one",), attribute_paths=("/Size",)),))
         world.put(GROUPS, "one", Size=2, Rules=["a", "b", "c"])
-        world.scan()
-        (partly,) = world.live()
-        assert partly.verdict_current is Verdict.PARTIALLY_AUTHORIZED
-        asked = exceptions.request(world.installation, partly.id, ANA, until=world.now + timedelta(days=3), reason="for now")
-        exceptions.approve(world.installation, asked.id, BEN, seen_hash=content_hash(asked))
-        assert finding(world, partly.id).state is S.EXCEPTED or finding(world, partly.id).verdict_current is Verdict.AUTHORIZED
-        promoting(world)
-        former = active(world).id
-        world.scan()
+        assert world.scan().exit_code == 0
+        (both,) = world.live()
+        assert (both.state, both.verdict_current, both.handling.exception) == (S.AWAITING_BASELINE, Verdict.AUTHORIZED, asked.id)
         self.unpromoted(world, former)
         later(world, days=3)
         assert world.scan().exit_code == 2
+        assert states(world) == {"one": S.OPEN}
 
     def test_what_is_ratified_excepted_or_only_authorised_after_it_was_open(self) -> None:
         world = promising()
@@ -225,6 +228,42 @@ class TestNever:
         world.scan()
         assert contents(world, GROUPS) == present(world, GROUPS)
         assert states(world)["one"] is S.BASELINED
+
+    def test_what_was_stored_after_it_was_judged(self) -> None:
+        """Nobody but the holder of the lease stores readings; and yet only what was judged is promoted."""
+        world = promising()
+        former = active(world).id
+        self.changed(world)
+        resource = world.collector.resource(GROUPS, "one", {"Name": "one", "Size": 666})
+
+        def meanwhile(event: Event) -> None:
+            if isinstance(event, CellJudged) and event.cell == GROUPS:
+                with world.store.write() as uow:
+                    uow.observations.put(GROUPS, [resource], known_at=None, now=world.now)
+
+        later(world, minutes=10)
+        scan(world.installation, ScanOrder(trigger="test"), holder="test", report=meanwhile)
+        self.unpromoted(world, former)
+        assert states(world) == {"one": S.AWAITING_BASELINE}
+
+    def test_onto_a_version_that_became_active_after_it_was_judged(self) -> None:
+        world = promising()
+        world.put(GROUPS, "two", Size=5, Rules=["a", "b"])
+        world.scan()
+        version = baselines.capture(world.installation, "production", ANA)
+        baselines.propose(world.installation, version.id, ANA)
+        self.changed(world)
+
+        def meanwhile(event: Event) -> None:
+            if isinstance(event, CellJudged) and event.cell == GROUPS:
+                accepted = {item.drift: "looked at" for item in version.included}
+                approvals.approve(world.installation, version.id, BEN, seen_hash=version.content_hash, accept_risk=accepted)
+
+        later(world, minutes=10)
+        scan(world.installation, ScanOrder(trigger="test"), holder="test", report=meanwhile)
+        self.unpromoted(world, version.id)
+        world.scan()
+        assert states(world) == {"one": S.BASELINED, "two": S.BASELINED}
 
 
 def test_the_implementers_of_the_record_may_not_approve_the_baseline_that_holds_their_change() -> None:
