@@ -33,9 +33,10 @@ imports: install
 	$(BIN)/lint-imports
 
 unit: install
-	$(BIN)/pytest -q -n 2 tests/unit tests/test_house.py
+	$(BIN)/pytest -q -n 2 --hypothesis-profile quick tests/unit tests/test_house.py
 
-test: check ## the whole suite
+test: lint types imports ## the whole suite
+	$(BIN)/pytest -q -n 2 tests/unit tests/test_house.py
 	$(BIN)/pytest -q -n 2 --dist loadfile tests --ignore tests/unit --ignore tests/benchmarks
 	PGSERVER_POSTGRES_VERSION=16 $(BIN)/pytest -q -n 2 --dist loadfile -m postgres tests/contract/store # the newest runs above
 

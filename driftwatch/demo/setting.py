@@ -57,6 +57,7 @@ POLICY: Final = f"""\
 extends: startup
 production_accounts: ["{ACCOUNTS[0]}", "{ACCOUNTS[1]}"]
 unknown_as: unknown
+non_production_environments: [staging]
 clock_tolerance_s: 0
 settle_s: 0
 baseline: {{auto_promote: "off"}}

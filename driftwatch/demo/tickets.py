@@ -11,6 +11,11 @@ import yaml
 from driftwatch.domain.canonical import utc_text
 
 
+def _passed(at: datetime) -> dict[str, object]:
+    """What every ticket of this team shows: that the change was tried in staging."""
+    return {"environment": "staging", "kind": "smoke", "automated": True, "result": "passed", "finished_at": utc_text(at)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """A request for a change. `approved_at` None: nobody has approved it yet."""
@@ -38,6 +43,7 @@ class Ticket:
             "implementers": [self.requester],
             "created_at": utc_text(self.created_at),
             "approvals": approvals,
+            "tests": [_passed(self.created_at)],
             "windows": [{"start": utc_text(self.created_at), "end": utc_text(self.created_at + timedelta(hours=self.hours))}],
             "scope": [{"ids": [self.resource_id], "attribute_paths": list(self.attribute_paths)}],
         }

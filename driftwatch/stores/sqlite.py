@@ -71,6 +71,19 @@ def sqlite_engine(url: URL, *, wal: bool | None) -> Engine:
     return engine
 
 
+def image_of(engine: Engine) -> bytes:
+    """A database in memory as the bytes of its file."""
+    with engine.connect() as connection:
+        image: bytes = connection.connection.driver_connection.serialize()  # type: ignore[union-attr]  # it is sqlite3's
+    return image
+
+
+def copy_into(engine: Engine, image: bytes) -> None:
+    """Makes an empty database in memory equal to that image."""
+    with engine.connect() as connection:
+        connection.connection.driver_connection.deserialize(image)  # type: ignore[union-attr]  # it is sqlite3's
+
+
 def _make_file(path: Path) -> None:
     mounts = Path("/proc/self/mounts")
     if mounts.exists() and (kind := network_file_system(PurePosixPath(path.resolve()), mounts.read_text(errors="replace"))):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, StaticPool, event, insert, make_url, select
@@ -33,7 +34,7 @@ from driftwatch.stores.requests import SqlRequests
 from driftwatch.stores.scans import SqlScans
 from driftwatch.stores.schema import facts
 from driftwatch.stores.session import Session
-from driftwatch.stores.sqlite import sqlite_engine
+from driftwatch.stores.sqlite import copy_into, image_of, sqlite_engine
 
 _TURN_SECONDS = 60
 """How long a thread waits for its turn to write. A write takes milliseconds; after a minute something hangs."""
@@ -46,6 +47,8 @@ def open_store(url: str, *, wal: bool | None = None) -> SqlStore:
     None takes the WAL where this SQLite is safe with it and the rollback journal elsewhere. Raises StoreError with the remedy.
     """
     engine = _engine(url, wal=wal)
+    if isinstance(engine.pool, StaticPool):
+        copy_into(engine, _empty_store())
     event.listen(engine, "handle_error", _translate)
     event.listen(engine, "before_cursor_execute", _refuse_spoiled)
     try:
@@ -54,6 +57,17 @@ def open_store(url: str, *, wal: bool | None = None) -> SqlStore:
         engine.dispose()
         raise
     return SqlStore(engine)
+
+
+@lru_cache(maxsize=1)
+def _empty_store() -> bytes:
+    """An SQLite database with the whole schema and nothing in it. Stores in memory are many and short-lived: each starts as its copy."""
+    engine = _engine("sqlite://", wal=None)
+    try:
+        migrate(engine)
+        return image_of(engine)
+    finally:
+        engine.dispose()
 
 
 def _engine(url: str, *, wal: bool | None) -> Engine:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from driftwatch.domain.authorization import words
@@ -28,8 +28,9 @@ def explain(decision: Decision) -> list[str]:
     lines = [_VERDICTS[decision.verdict]]
     if not decision.settled:
         lines.append("Not settled yet: events and change records may still arrive.")
+    warnings = frozenset(decision.warnings)
     for path in decision.paths:
-        lines.extend(_path(path))
+        lines.extend(_path(path, warnings))
     if decision.due_at:
         lines.append(f"The review is due by {words.instant(decision.due_at)}.")
     if decision.also_matched:
@@ -39,14 +40,14 @@ def explain(decision: Decision) -> list[str]:
     return lines
 
 
-def _path(path: PathDecision) -> Iterator[str]:
+def _path(path: PathDecision, warnings: Collection[RuleResult]) -> Iterator[str]:
     yield f"{words.place(path.path)}: {path.verdict.value}{_by(path)}"
     for result in path.results:
-        yield f"  {_said(result)}"
+        yield f"  {_said(result, warnings)}"
     for item in path.considered:
         yield f"  {item.record}: {item.verdict.value}"
         for result in item.results:
-            yield f"    {_said(result)}"
+            yield f"    {_said(result, warnings)}"
     if path.amendment and path.record:
         yield f"  Smallest amendment: {path.record} would have covered it with {words.listed(path.amendment)}."
 
@@ -57,6 +58,8 @@ def _by(path: PathDecision) -> str:
     return f" by {path.record}" if path.verdict in COVERED else f", nearest is {path.record}"
 
 
-def _said(result: RuleResult) -> str:
+def _said(result: RuleResult, warnings: Collection[RuleResult]) -> str:
+    """The rule, what it found, and whether that only warns under this policy."""
     name = RULE_NAMES.get(result.rule)
-    return f"{result.rule}{f' {name}' if name else ''}, {result.outcome.value}: {result.explanation}"
+    only = " (a warning only)" if result in warnings else ""
+    return f"{result.rule}{f' {name}' if name else ''}, {result.outcome.value}{only}: {result.explanation}"

@@ -72,7 +72,7 @@ class CandidateIndex:
     def __init__(self, records: Iterable[ChangeRecord], policy: Policy) -> None:
         self.policy = policy
         self.people = Identities(policy.context)
-        self._records = sorted(records, key=lambda record: (record.id, record.source, record.created_at))
+        self._records = sorted(records, key=lambda record: (record.id, record.source, record.created_at, record.raw_hash or ""))
         self._index = TargetIndex(record.scope for record in self._records)
 
     def candidates(self, drift: Drift, policy: Policy | None = None) -> tuple[Candidate, ...]:

@@ -13,6 +13,7 @@ from driftwatch.domain.authorization.question import Question
 from driftwatch.domain.change import ChangeType, Window
 from driftwatch.domain.decision import RuleOutcome
 
+_INSTANT: Final = timedelta.resolution
 _BEST_FIRST: Final = (RuleOutcome.PASS, RuleOutcome.UNKNOWN, RuleOutcome.FAIL)
 
 
@@ -55,7 +56,8 @@ class Opening:
         missed = words.duration(self.missed_by(moment))
         if self.start is not None and moment.latest < self.start:
             return f"{'' if moment.exact else 'at the latest '}{missed} before {self.name} opened"
-        if moment.earliest is not None and moment.earliest > self.end:
+        end = self.end if moment.exact else self.end - _INSTANT  # an interval begins after its `earliest`
+        if moment.earliest is not None and moment.earliest > end:
             return f"{'' if moment.exact else 'at the earliest '}{missed} after {self.name} closed"
         wholly = self.judge(moment, timedelta(0)) is RuleOutcome.PASS
         return f"{'inside' if wholly else 'only partly inside'} {self.name}"

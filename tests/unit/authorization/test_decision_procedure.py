@@ -188,8 +188,8 @@ class TestHorizon:
 
     def test_of_several_that_are_too_far_away_the_nearest_is_named_whatever_their_order(self) -> None:
         near, far = (
-            record(id=id, created_at=at("02-01 00:00"), windows=(), closed_at=at(end))
-            for id, end in (("B", "03-01 00:00"), ("A", "02-20 00:00"))
+            record(id=name, created_at=at("02-01 00:00"), windows=(), closed_at=at(end))
+            for name, end in (("B", "03-01 00:00"), ("A", "02-20 00:00"))
         )
         for order in ((near, far), (far, near)):
             assert "the nearest that names the resource, B, is" in judge(*order, events=[event()]).violations[0].explanation

@@ -217,7 +217,7 @@ def results_of(decision: Decision) -> list:
 
 
 @given(drifts, events, record_lists(), policies, sources, exceptions, st.randoms(use_true_random=False))
-@examples(120)
+@examples(80)
 def test_the_order_of_records_events_sources_and_exceptions_changes_not_one_byte(
     drift_, seen, records, made, feeds, excuses, random
 ) -> None:
@@ -229,7 +229,7 @@ def test_the_order_of_records_events_sources_and_exceptions_changes_not_one_byte
 
 
 @given(drifts, events, record_lists(), policies, exceptions)
-@examples(150)
+@examples(100)
 def test_evidence_is_never_pooled_each_path_is_judged_as_by_its_best_record_alone(drift_, seen, records, made, excuses) -> None:
     """With many records a path comes out exactly as well as with the best one of them alone: no more and no less.
 
@@ -251,7 +251,7 @@ def _alike(verdict: Verdict) -> Verdict:
 
 
 @given(drifts, events, record_lists(), policies, sources, exceptions)
-@examples(100)
+@examples(70)
 def test_taking_away_a_record_that_was_not_chosen_changes_no_verdict(drift_, seen, records, made, feeds, excuses) -> None:
     made = one_writer(made)
     before = judge(drift_, seen, records, made, feeds, excuses)
@@ -264,7 +264,7 @@ def test_taking_away_a_record_that_was_not_chosen_changes_no_verdict(drift_, see
 
 
 @given(drifts, events, record_lists(), policies, sources, exceptions)
-@examples(100)
+@examples(70)
 def test_an_unrelated_record_or_exception_changes_nothing_at_all(drift_, seen, records, made, feeds, excuses) -> None:
     elsewhere = (Target(ids=("arn:aws:s3:::other",)), Target(resource_types=("AWS::S3::Bucket",)))
     more, excuse = record(id="CHG-0-unrelated", scope=elsewhere), exception(id="EX-0-unrelated", scope=elsewhere)
@@ -272,7 +272,7 @@ def test_an_unrelated_record_or_exception_changes_nothing_at_all(drift_, seen, r
 
 
 @given(drifts, events, record_lists(), policies, sources, exceptions)
-@examples(200)
+@examples(140)
 def test_an_authorised_path_has_a_record_in_which_every_enforced_rule_passes(drift_, seen, records, made, feeds, excuses) -> None:
     """For every writer that is judged; what is unknown only where the policy accepts that. An excepted one has an exception in force."""
     accepted = {RuleOutcome.PASS, RuleOutcome.NOT_APPLICABLE}
@@ -303,7 +303,7 @@ def _in_force(item: ExceptionRecord) -> bool:
 
 
 @given(drifts, events, record_lists(), policies, sources, exceptions)
-@examples(120)
+@examples(80)
 def test_what_is_off_is_not_asked_what_warns_never_decides_and_a_verdict_has_its_reasons(
     drift_, seen, records, made, feeds, excuses
 ) -> None:
@@ -320,7 +320,7 @@ def test_what_is_off_is_not_asked_what_warns_never_decides_and_a_verdict_has_its
 
 
 @given(drifts, events, record_lists(), policies, exceptions)
-@examples(120)
+@examples(80)
 def test_what_is_dated_after_now_is_as_if_it_were_not_there(drift_, seen, records, made, excuses) -> None:
     """Nobody approves in the future: an approval, review, test or event that is dated later changes nothing, nor does an exception."""
     known = [
@@ -348,7 +348,7 @@ def _findings(decision: Decision) -> list:
 
 
 @given(drifts, events, record_lists(), policies, sources, exceptions)
-@examples(150)
+@examples(100)
 def test_every_judgement_is_explained_in_a_sentence_without_holes(drift_, seen, records, made, feeds, excuses) -> None:
     decision = judge(drift_, seen, records, made, feeds, excuses)
     for result in results_of(decision):
@@ -363,7 +363,7 @@ def test_every_judgement_is_explained_in_a_sentence_without_holes(drift_, seen, 
 
 
 @given(drifts, record_lists(size=12), policies)
-@examples(60)
+@examples(50)
 def test_the_index_finds_exactly_the_records_that_a_look_at_all_of_them_finds(drift_, records, made) -> None:
     found = CandidateIndex(records, made).candidates(drift_)
     expected = [(item.id, targets) for item in records if (targets := matching_targets(item, drift_, made))]

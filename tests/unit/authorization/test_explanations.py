@@ -153,3 +153,10 @@ def test_times_show_their_day_and_seconds_only_where_there_are_any() -> None:
     assert words.instant(at("03-10 12:05:09")) == "12:05:09 UTC on 2026-03-10"
     assert words.between(at("03-09 23:50"), at("03-10 00:20")) == "between 23:50 UTC on 2026-03-09 and 00:20 UTC on 2026-03-10"
     assert words.stretch(at("03-10 08:00"), at("03-10 09:53")) == "08:00-09:53 UTC on 2026-03-10"
+
+
+def test_a_failure_that_only_warns_is_told_as_such() -> None:
+    told = lines(record(tests=()), events=[event()], made=policy("startup"))
+    assert told[0].startswith("Authorised")
+    (line,) = [line for line in told if "R7 " in line]
+    assert line.startswith("    R7 TEST_EVIDENCE_MISSING, fail (a warning only): The record shows no test in ")

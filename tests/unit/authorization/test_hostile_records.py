@@ -155,7 +155,9 @@ class TestTimes:
         instant = record(windows=(window("03-10 10:30", "03-10 10:30"),))
         exact = policy(clock_tolerance_s=0)
         assert ask("R3", instant, made=exact).outcome is PASS
-        assert ask("R3", instant, events=[event("03-10 10:30:01")], made=exact).outcome is FAIL
+        late = ask("R3", instant, events=[event("03-10 10:30:01")], made=exact)
+        assert late.outcome is FAIL
+        assert "1 second after the window 10:30-10:30 UTC on 2026-03-10 closed" in late.explanation
 
     def test_a_template_or_an_exception_that_ends_before_it_begins_holds_never(self) -> None:
         backwards = template(valid_from=at("07-01 00:00"), valid_until=at("01-01 00:00"))

@@ -81,6 +81,46 @@ def test_the_explanation_measures_the_miss_to_the_nearest_window() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("time", "text"),
+    [
+        ("03-10 10:00:00", "inside the window 10:00-12:00 UTC on 2026-03-10."),
+        ("03-10 12:00:00", "inside the window 10:00-12:00 UTC on 2026-03-10."),
+        (
+            "03-10 09:58:00",
+            "2 minutes before the window 10:00-12:00 UTC on 2026-03-10 opened, within the allowed clock difference of 5 minutes.",
+        ),
+        (
+            "03-10 12:00:01",
+            "1 second after the window 10:00-12:00 UTC on 2026-03-10 closed, within the allowed clock difference of 5 minutes.",
+        ),
+    ],
+)
+def test_the_sentence_of_a_pass_says_whether_the_tolerance_was_needed(time: str, text: str) -> None:
+    said = r3(events=[event(time)], drift_=drift(interval=interval("03-10 09:00", "03-10 13:00"))).explanation
+    assert said.startswith(f"The change was made at {time[6:].removesuffix(':00')} UTC on 2026-03-10, ")
+    assert said.endswith(text)
+
+
+def test_of_an_interval_that_is_partly_inside_it_is_said_whether_the_policy_accepts_that() -> None:
+    straddling = drift(interval=interval("03-10 11:30", "03-10 12:30"))
+    said = "The change was made between 11:30 and 12:30 UTC on 2026-03-10, only partly inside the window 10:00-12:00 UTC on 2026-03-10, "
+    assert r3(drift_=straddling).explanation == f"{said}which this policy accepts."
+    contain = r3(drift_=straddling, window_mode=WindowMode.CONTAIN)
+    assert (contain.detail, contain.explanation) == ("partly_inside", f"{said}and this policy requires it to lie wholly inside.")
+    touching = r3(drift_=drift(interval=interval("03-10 09:00", "03-10 10:00")))
+    assert "only partly inside the window" in touching.explanation
+
+
+def test_an_interval_that_begins_where_a_window_ends_has_missed_that_one_by_nothing() -> None:
+    """The change came after the beginning of its interval; the window that it missed by least is the one that is named."""
+    two = record(windows=(window("03-10 13:00", "03-10 14:00"), window("03-10 09:00", "03-10 10:00")))
+    missed = r3(two, clock_tolerance_s=0)
+    assert missed.outcome is FAIL
+    assert "at the earliest 0 seconds after the window 09:00-10:00 UTC on 2026-03-10 closed" in missed.explanation
+    assert "at the latest 2 hours before the window 13:00" in r3(replace(two, windows=two.windows[:1])).explanation
+
+
 class TestWithoutWindow:
     OPEN = record(windows=(), approvals=(approval(time="03-09 15:00"),))
 

@@ -110,7 +110,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(data=mutated() | st.binary(max_size=200))
 def test_bytes_give_a_value_or_an_input_error(data: bytes, folder: Path) -> None:
     for parse in parsers(folder):
@@ -161,7 +161,7 @@ TOKENS = (
 )
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(tokens=st.lists(st.sampled_from(TOKENS), max_size=8))
 def test_json_refuses_what_the_standard_library_refuses(tokens: list[str]) -> None:
     """Nothing that is no JSON is accepted; besides it, only half a pair, a key twice and nothing at all are."""
