@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help install run test check lint types imports unit bench mutate clean
+.PHONY: help install run test check lint types imports unit bench soak mutate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 12
@@ -42,6 +42,10 @@ test: lint types imports ## the whole suite
 
 bench: install ## measure: calls, CPU, wall time, memory, as ratios in one run
 	$(BIN)/python -m tests.benchmarks
+
+soak: install ## the faults in full: 10,000 scans, 10,000 changes, 200 worlds, 10,000 attacks on the ledger (hours)
+	DRIFTWATCH_TEST_SCANS=10000 DRIFTWATCH_TEST_CHANGES=10000 DRIFTWATCH_TEST_EXAMPLES=200 $(BIN)/pytest -q -n 2 tests/faults
+	$(BIN)/pytest -q --hypothesis-profile soak tests/unit/domain/test_ledger_check.py
 
 mutate: install ## flip every comparison of the decision core, one at a time, and list what no test notices
 	$(BIN)/python -m tests.mutation $(ARGS)
