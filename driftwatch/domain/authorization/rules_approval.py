@@ -36,6 +36,8 @@ def self_approved(question: Question) -> Answer:
 
     It applies only where R4's outcome is a pass: an unknown that the policy accepts is none.
     """
+    if not question.needs_approval:
+        return Answer(NOT_APPLICABLE, wording.needs_no_approval(question))
     if not_approved_at_time(question).outcome is not PASS:
         return Answer(NOT_APPLICABLE, "It is not proven that the record was approved at the time, so nobody's part in it is weighed.")
     outcome = question.says(_sufficient(question, question.doers))
