@@ -33,7 +33,7 @@ imports: install
 	$(BIN)/lint-imports
 
 unit: install
-	$(BIN)/pytest -q -n 2 --hypothesis-profile quick tests/unit tests/test_house.py
+	$(BIN)/pytest -q -n 3 --hypothesis-profile quick tests/unit tests/test_house.py
 
 test: lint types imports ## the whole suite
 	$(BIN)/pytest -q -n 2 tests/unit tests/test_house.py
