@@ -26,7 +26,7 @@ MAX_SIGNATURE: Final = 16 << 10
 
 
 class FileBaselines:
-    """The `BaselineFiles` of ports.py on a file system."""
+    """The `BaselineFiles` of the ports on a file system."""
 
     def write(
         self,

@@ -15,7 +15,7 @@ _WILD: Final = frozenset("*?!")
 
 
 class SshSigner:
-    """The `Signer` of ports.py. `revoked` names a key revocation list or a file of public keys that no longer count."""
+    """The `Signer` of the ports. `revoked` names a key revocation list or a file of public keys that no longer count."""
 
     def __init__(self, allowed_signers: Path, revoked: Path | None = None, *, program: str = "ssh-keygen") -> None:
         self._allowed_signers = allowed_signers

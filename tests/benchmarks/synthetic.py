@@ -31,7 +31,7 @@ class Pages:
         self.calls = 0
 
     def call(self, service: str, operation: str, params: Mapping[str, Any], region: str) -> dict[str, Any]:
-        raise NotImplementedError(f"{service}:{operation}")
+        return next(self.pages(service, operation, params, region, None))
 
     def pages(
         self,

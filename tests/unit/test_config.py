@@ -77,7 +77,8 @@ def test_the_environment_of_the_process_is_not_read(tmp_path: Path, monkeypatch:
 
 
 def test_names_that_a_cluster_sets_are_no_settings(tmp_path: Path) -> None:
-    load(tmp_path, PORT="tcp://10.0.0.1:9464", SERVICE_HOST="10.0.0.1", PORT_9464_TCP_ADDR="10.0.0.1")
+    given = load(tmp_path, PORT="tcp://10.0.0.1:9464", SERVICE_HOST="10.0.0.1", PORT_9464_TCP_ADDR="10.0.0.1")
+    assert given == load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,8 @@ def test_beyond_loopback_needs_a_token_or_an_explicit_yes(tmp_path: Path, listen
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:1", "127.9.9.9:9464", "[::1]:9464", "localhost:9464"])
 def test_loopback_needs_neither(tmp_path: Path, listen: str) -> None:
-    load(tmp_path, BASE + f'operations: {{listen: "{listen}"}}\n')
+    operations = load(tmp_path, BASE + f'operations: {{listen: "{listen}"}}\n').operations
+    assert (operations.token_file, operations.open) == (None, False)
 
 
 OVERLAPS = [

@@ -115,5 +115,7 @@ def test_an_unfit_server_is_refused(version: str, encoding: str, said: str) -> N
         refuse_unfit(FakeConnection(server_version_num=version, server_encoding=encoding))
 
 
-def test_the_oldest_tested_server_is_taken() -> None:
+def test_the_oldest_tested_server_is_taken_and_the_one_before_it_is_not() -> None:
+    with pytest.raises(StoreError, match="too old"):
+        refuse_unfit(FakeConnection(server_version_num="149999", server_encoding="UTF8"))
     refuse_unfit(FakeConnection(server_version_num="150000", server_encoding="UTF8"))

@@ -91,6 +91,8 @@ def test_idle_connections_that_were_cut_are_replaced_unseen(store: SqlStore, adm
     cut_all(admin)
     with store.write() as work:
         work.ledger.append(T0, "whole", {})
+    with store.read() as work:
+        assert [entry.type for entry in work.ledger.entries()] == ["whole"]
 
 
 def test_a_writer_does_not_wait_for_ever(store: SqlStore, admin: Engine) -> None:

@@ -462,9 +462,18 @@ def test_an_expression_that_can_only_yield_null_is_refused(expression: str) -> N
         infer(expression, REPLY)
 
 
-@pytest.mark.parametrize("path", ["Items[].Parts[].N", "ById.*.Size", "ById.x.Size", "Other.Flag", 'Other."Flag"'])
-def test_a_path_that_exists(path: str) -> None:
-    resolve(path, REPLY)
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("Items[].Parts[].N", Form.FREE),
+        ("ById.*.Size", Form.NUMBER),
+        ("ById.x.Size", Form.NUMBER),
+        ("Other.Flag", Form.BOOLEAN),
+        ('Other."Flag"', Form.BOOLEAN),
+    ],
+)
+def test_a_path_that_exists_leads_to_what_stands_there(path: str, form: Form) -> None:
+    assert resolve(path, REPLY).form is form
 
 
 @pytest.mark.parametrize("path", ["Items.Name", "Items[].Names", "Items[][]", "State.*", "ById.*.Siz", "Other[]"])

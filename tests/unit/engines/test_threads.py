@@ -88,4 +88,6 @@ def test_slow_services_begin_first() -> None:
 
 
 def test_no_units_is_no_work() -> None:
-    ThreadEngine().run([], lambda _one: None, never)
+    done: list[ReadUnit] = []
+    ThreadEngine().run([], done.append, never)
+    assert done == []

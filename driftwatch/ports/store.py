@@ -1,15 +1,11 @@
-"""Every extension point of driftwatch on one page. Adapters implement these and inherit nothing.
-
-Times are UTC and aware. A method raises `StoreError` or `SourceError` when it could not do its work; it never answers with less.
-"""
+"""The store: one port for each aggregate, all of them inside one UnitOfWork. Implemented by `stores`."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol
 
 from driftwatch.domain.baseline import (
@@ -18,61 +14,18 @@ from driftwatch.domain.baseline import (
     BaselineEntry,
     BaselineState,
     BaselineVersion,
-    ImportedBaseline,
     IncludedDrift,
     Mismatch,
-    Signature,
 )
 from driftwatch.domain.change import ChangeRecord, Fetched, SourceStatus
 from driftwatch.domain.decision import Decision, Effect
 from driftwatch.domain.exception import ExceptionRecord, ExceptionState
 from driftwatch.domain.finding import Finding, FindingState, Standing
 from driftwatch.domain.ledger import Checkpoint, LedgerEntry, LedgerRow
-from driftwatch.domain.normalize import Normalisation
 from driftwatch.domain.request import Lease, Request
 from driftwatch.domain.resource import Cell, Json, Resource
-from driftwatch.domain.scan import CellStatus, Plan, Reading, ReadUnit, Scan
-from driftwatch.domain.snapshot import Batch, CellRead, CellState, Gap, Put, Stored
-
-# --- reading the cloud -----------------------------------------------------------------------------------------------------------------
-
-
-class Collector(Protocol):
-    """Reads the cloud. Implemented by `aws.collector`; the fake is `tests.fakes.FakeCollector`."""
-
-    def plan(self, wanted: Callable[[Cell], bool]) -> Plan:
-        """The units that hold a wanted cell, and what is unreadable from the start. Makes the calls that discovery needs."""
-
-    def read(self, unit: ReadUnit, reading: Reading, stopped: Callable[[], bool]) -> Iterator[Batch | CellRead]:
-        """Streams the resources of the unit's cells, then exactly one CellRead for each cell (also for one that came up on the way).
-
-        Never raises for a failed call: that is a Gap. When `stopped` turns true, the rest is a Gap `aborted`.
-        """
-
-    def normalisation(self, resource_type: str) -> tuple[str, Normalisation]:
-        """The current shape (hex digest) of a type, and the fields it stands for."""
-
-
-class Engine(Protocol):
-    """Spreads the units of a scan."""
-
-    def run(self, units: Sequence[ReadUnit], work: Callable[[ReadUnit], None], stopped: Callable[[], bool]) -> None:
-        """Calls `work` once for every unit and returns when all have returned. The first exception of `work` is raised at the end."""
-
-
-# --- change records --------------------------------------------------------------------------------------------------------------------
-
-
-class ChangeSource(Protocol):
-    """Where change records come from. `name` is the source's name in the config."""
-
-    name: str
-
-    def fetch(self) -> Fetched:
-        """All records; raises SourceError when the source as a whole could not be read."""
-
-
-# --- the store -------------------------------------------------------------------------------------------------------------------------
+from driftwatch.domain.scan import CellStatus, Scan
+from driftwatch.domain.snapshot import CellRead, CellState, Gap, Put, Stored
 
 
 class Scans(Protocol):
@@ -330,64 +283,3 @@ class Store(Protocol):
         """The id of the installation key this store was made with; a store without one takes `candidate`."""
 
     def close(self) -> None: ...
-
-
-# --- baselines as files, signatures ----------------------------------------------------------------------------------------------------
-
-
-class BaselineFiles(Protocol):
-    """`baselines/` as reviewed and signed in git: <baseline>/manifest.json + <account>/<region>/<type>.json."""
-
-    def write(
-        self,
-        folder: Path,
-        version: BaselineVersion,
-        cells: Mapping[Cell, BaselineCell],
-        lines: Callable[[Cell], Iterator[bytes]],
-        shapes: Mapping[str, Json],
-    ) -> None: ...
-    def read(self, folder: Path) -> ImportedBaseline:
-        """Raises InputError with the place of whatever is wrong: unknown keys, wrong hashes, paths that leave the folder."""
-
-    def signatures(self, folder: Path) -> Sequence[Signature]: ...
-    def add_signature(self, folder: Path, signature: Signature) -> Path: ...
-
-
-class Signer(Protocol):
-    """SSH signatures (``ssh-keygen -Y``) in a namespace."""
-
-    def sign(self, message: bytes, key: Path, namespace: str) -> str:
-        """The armoured signature."""
-
-    def principal_of(self, message: bytes, signature: str, namespace: str) -> str | None:
-        """Which allowed signer made this signature over exactly this message; None when none did."""
-
-
-# --- the ledger's checkpoints ----------------------------------------------------------------------------------------------------------
-
-
-class CheckpointSigner(Protocol):
-    """The ledger's own key."""
-
-    def key(self, *, first: bool) -> str:
-        """The public key; a missing one may be made where no checkpoint was signed before (`first`). Raises InputError without one."""
-
-    def sign(self, body: bytes) -> str:
-        """The armoured signature over a checkpoint's body."""
-
-    def checker(self) -> AbstractContextManager[Callable[[Checkpoint], str | None]]:
-        """Says why a checkpoint's signature does not hold, None when it does; threads may share it."""
-
-
-class CheckpointPlace(Protocol):
-    """A second place for checkpoints. `name` is for metrics; one that `remembers` knows what it holds from before this process."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def remembers(self) -> bool: ...
-    def last(self) -> Checkpoint | None:
-        """The last one that it holds for certain. Raises DriftwatchError where it cannot tell."""
-
-    def append(self, checkpoints: Sequence[Checkpoint]) -> None:
-        """Raises DriftwatchError when they may not all be there for good; they then come again."""
