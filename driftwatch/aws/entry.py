@@ -177,6 +177,11 @@ class Entry:
     detail: tuple[DetailCall, ...] = ()
     unreadable: tuple[Path, ...] = ()
     """What is there only if the service could not read a part of the resource: then the resource is a Gap, whose state is unknown."""
+    settling: Mapping[Path, tuple[Text, ...]] = field(default_factory=dict)
+    """path -> the values that say that the service is still changing the resource; no values: whatever stands there says so. Such a
+    resource is a Gap until it has settled: half a change is neither reported nor taken for the whole."""
+    facts: tuple[Path, ...] = ()
+    """What moves by itself, and people want to see all the same: kept beside the configuration, not compared."""
     drop: tuple[Path, ...] = ()
     reviewed: tuple[Path, ...] = ()
     sets: Mapping[Path, tuple[Text, ...]] = field(default_factory=dict)
@@ -199,7 +204,7 @@ class Entry:
         """The fields that decide what the canonical form looks like (they make up the shape)."""
         return Normalisation(
             tags=self.tags,
-            drop=self.drop,
+            drop=(*self.drop, *self.facts),
             lift=self.lift,
             sets=self.sets,
             ordered=self.ordered,

@@ -57,6 +57,8 @@ class Type:
     members: Mapping[str, Type] = field(default_factory=dict)
     element_of: Callable[[], Type] | None = None
     enum: tuple[str, ...] = ()
+    sensitive: bool = False
+    """The model says that the value is not to be logged."""
 
     @property
     def element(self) -> Type:
@@ -115,14 +117,15 @@ def of_shape(shape: Any) -> Type:
     if shape is None or getattr(shape, "is_document_type", False) or shape.name in DECODED_BY_BOTOCORE:
         return FREE
     kind = shape.type_name
+    sensitive = bool(shape.metadata.get("sensitive"))
     if kind == "structure":
-        return Type(form=Form.OBJECT, name=shape.name, members=_Members(shape.members))
+        return Type(form=Form.OBJECT, name=shape.name, members=_Members(shape.members), sensitive=sensitive)
     if kind == "list":
-        return Type(form=Form.LIST, name=shape.name, element_of=lambda: of_shape(shape.member))
+        return Type(form=Form.LIST, name=shape.name, element_of=lambda: of_shape(shape.member), sensitive=sensitive)
     if kind == "map":
         known = dict.fromkeys(getattr(shape.key, "enum", ()) or (), shape.value)
-        return Type(form=Form.MAP, name=shape.name, members=_Members(known), element_of=lambda: of_shape(shape.value))
-    return Type(form=_FORMS[kind], name=shape.name, enum=tuple(getattr(shape, "enum", ()) or ()))
+        return Type(form=Form.MAP, name=shape.name, members=_Members(known), element_of=lambda: of_shape(shape.value), sensitive=sensitive)
+    return Type(form=_FORMS[kind], name=shape.name, enum=tuple(getattr(shape, "enum", ()) or ()), sensitive=sensitive)
 
 
 class PathError(Exception):

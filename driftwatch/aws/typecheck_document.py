@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from driftwatch.aws.entry import Entry, expression, path_segments
 from driftwatch.aws.expressions import infer
-from driftwatch.aws.inspection import Inspection, Level
+from driftwatch.aws.inspection import Inspection
+from driftwatch.aws.places import Place, matches, walk
 from driftwatch.aws.shapes import FREE, Form, PathError, Type, did_you_mean, list_of, map_of, member, object_of, resolve
 from driftwatch.aws.typecheck_calls import Read
 
@@ -114,12 +114,13 @@ def _either(path: str, raw: Type, document: Type) -> Type:
 
 
 def _check_leaves(inspection: Inspection, raw: Type, document: Type) -> None:
-    """`unreadable`, `drop`, `reviewed`, `lower` and `secret`."""
+    """`unreadable`, `settling`, `facts`, `drop`, `reviewed`, `lower` and `secret`."""
     entry = inspection.entry
     for path in entry.unreadable:
         with inspection.guard("unreadable", path, what="unreadable"):
             resolve(path, raw)
-    for name in ("drop", "reviewed"):
+    _check_settling(inspection, raw)
+    for name in ("facts", "drop", "reviewed"):
         for path in getattr(entry, name):
             with inspection.guard(name, path, what=name):
                 _either(path, raw, document)
@@ -138,6 +139,18 @@ def _check_leaves(inspection: Inspection, raw: Type, document: Type) -> None:
                 inspection.report(f"secret: {path} is {found}, not a map", "secret", path)
 
 
+def _check_settling(inspection: Inspection, raw: Type) -> None:
+    """The states in which a resource is still being changed must be ones that the service has."""
+    for path, values in inspection.entry.settling.items():
+        with inspection.guard("settling", path, what="settling"):
+            found = resolve(path, raw)
+            if values and not found.is_scalar:
+                inspection.report(f"settling: {path} is {found}, not a single value: leave its values out", "settling", path)
+            for value in values:
+                if found.enum and value not in found.enum:
+                    inspection.report(f"settling: {path} is never {value}{did_you_mean(value, list(found.enum))}", "settling", path)
+
+
 def _element_of_list(path: str, document: Type) -> Type:
     found = resolve(path, document)
     if not found.is_list:
@@ -154,7 +167,7 @@ def _check_sets(inspection: Inspection, document: Type) -> None:
         with inspection.guard("sets", path, what=f"sets {path}"):
             if path in entry.ordered:
                 inspection.report(f"{path} is a set and ordered", "ordered", path)
-            dropped = next((drop for drop in entry.drop if _is_below(path, drop)), None)
+            dropped = next((drop for drop in entry.normalisation.drop if _is_below(path, drop)), None)
             if dropped:
                 inspection.report(f"{path} is keyed, but {dropped} is dropped", "sets", path)
             element = _element_of_list(path, document)
@@ -169,7 +182,7 @@ def _check_key(inspection: Inspection, path: str, key: str, element: Type) -> No
         found = resolve(key, element)
         if not found.is_scalar:
             inspection.report(f"sets {path}: key {key} is {found}, not a single value", "sets", path)
-        if any(_is_below(f"{path}[].{key}", drop) for drop in inspection.entry.drop):
+        if any(_is_below(f"{path}[].{key}", drop) for drop in inspection.entry.normalisation.drop):
             inspection.report(f"sets {path}: key {key} is dropped", "sets", path)
 
 
@@ -179,105 +192,80 @@ def _is_below(path: str, top: str) -> bool:
     return len(steps) >= len(above) and all(a in (b, "*") for a, b in zip(above, steps, strict=False))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    steps: tuple[str, ...]
-    type: Type
-    above: frozenset[str]
-    """Names of the shapes that this one lies in: a shape within itself is not followed again."""
-
-    @property
-    def path(self) -> str:
-        text = ""
-        for step in self.steps:
-            name = step if re.fullmatch(r"[^.\[\]\"]+", step) else f'"{step}"'
-            text += step if step == "[]" else f".{name}"
-        return text.lstrip(".")
-
-
-def _below(place: _Place) -> Iterator[_Place]:
-    type_ = place.type
-    above = place.above | ({type_.name} if type_.name else set())
-    if type_.form is Form.OBJECT:
-        nexts = {(name,): found for name, found in type_.members.items()}
-        nexts |= {("*",): type_.element} if type_.element_of else {}
-    elif type_.form is Form.MAP:
-        nexts = {("*",): type_.element}
-    elif type_.form is Form.LIST:
-        nexts = {("[]",): type_.element}
-    else:
-        return
-    for step, found in nexts.items():
-        if not (found.name and found.name in above and found.form in (Form.OBJECT, Form.LIST, Form.MAP)):
-            yield _Place(steps=place.steps + step, type=found, above=above)
-
-
 def _check_unkeyed(inspection: Inspection, document: Type) -> None:
     """A list of objects without a key cannot be compared but as a whole: every one must be named in some rule."""
     entry = inspection.entry
-    settled = _paths((*entry.unreadable, *entry.drop, *entry.ordered, *entry.json, *entry.lift, *([entry.tags] if entry.tags else [])))
-    settled |= _paths(path for path, kind in entry.secret.items() if kind == "whole")
-    keyed = _paths(entry.sets)
-    waiting = [_Place(steps=(), type=document, above=frozenset())]
-    while waiting:
-        place = waiting.pop(0)
-        if place.steps and any(_matches(place.steps, rule) for rule in settled):
-            continue
+    gone = (*entry.unreadable, *entry.normalisation.drop, *entry.ordered, *entry.json, *entry.lift, *([entry.tags] if entry.tags else []))
+    settled = _Rules((*gone, *(path for path, kind in entry.secret.items() if kind == "whole")))
+    keyed = _Rules(entry.sets)
+    for place in walk(document, lambda place: place.steps in settled):
         element = place.type.element if place.type.form is Form.LIST else None
-        if element and element.form in (Form.OBJECT, Form.MAP, Form.LIST) and not any(_matches(place.steps, rule) for rule in keyed):
+        if element and element.form in (Form.OBJECT, Form.MAP, Form.LIST) and place.steps not in keyed:
             inspection.report(f"no key: {place.path} is a set of objects; {_advice(place.path, element)}", "sets")
-        waiting += _below(place)
 
 
 def _advice(path: str, element: Type) -> str:
-    likely = (
-        [name for name, type_ in element.members.items() if type_.is_scalar and _KEY_NAMES.match(name)]
-        if element.form is Form.OBJECT
-        else []
+    keys = ", ".join(f'"{name}"' for name in likely_keys(element))
+    return f'name it in sets ("{path}" = [{keys}]), ordered, lift, json or drop'
+
+
+def likely_keys(element: Type) -> list[str]:
+    """The members of a list's element, three at most, whose names say that they tell one element from another."""
+    if element.form is not Form.OBJECT:
+        return []
+    return [name for name, type_ in element.members.items() if type_.is_scalar and _KEY_NAMES.match(name)][:3]
+
+
+class _Rules:
+    """Paths of rules, to ask whether one of them names a place. ``*`` in a path stands for any name."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._plain: set[tuple[str, ...]] = set()
+        self._open: list[tuple[str, ...]] = []
+        for path in paths:
+            self.add(path_segments(path))
+
+    def add(self, steps: tuple[str, ...]) -> None:
+        if "*" in steps:
+            self._open.append(steps)
+        self._plain.add(steps)
+
+    def __contains__(self, steps: object) -> bool:
+        return steps in self._plain or any(matches(steps, rule) for rule in self._open)  # type: ignore[arg-type]
+
+    def names_a_key_of(self, steps: tuple[str, ...]) -> bool:
+        """Whether `steps` lead to the values of a map, and a rule names one of its keys: then somebody looked at the map."""
+        return steps[-1] == "*" and any(rule[: len(steps) - 1] == steps[:-1] for rule in self._plain)
+
+
+def unreviewed(entry: Entry, document: Type) -> list[Place]:
+    """Places that no rule names and nobody reviewed, at any depth; a path covers what lies below it. A newer SDK may bring some."""
+    covered, kept_open = _covered(entry)
+    missing = (
+        place
+        for place in walk(document, lambda place: place.steps in covered)
+        if not place.below and place.steps not in kept_open and not covered.names_a_key_of(place.steps)
     )
-    return f'name it in sets ("{path}" = [{", ".join(f"{chr(34)}{name}{chr(34)}" for name in likely[:3])}]), ordered, lift, json or drop'
-
-
-def _paths(paths: Iterator[str] | tuple[str, ...] | Mapping[str, object]) -> set[tuple[str, ...]]:
-    return {path_segments(path) for path in paths}
-
-
-def _matches(steps: tuple[str, ...], rule: tuple[str, ...]) -> bool:
-    """Whether a rule's path is this place. ``*`` in the rule stands for any name."""
-    return len(steps) == len(rule) and all(b in (a, "*") for a, b in zip(steps, rule, strict=True))
+    return sorted(missing, key=lambda place: place.path)
 
 
 def _warn_unreviewed(inspection: Inspection, document: Type) -> None:
-    """Members that no rule names and nobody reviewed, at any depth; a path covers what lies below it. A newer SDK may bring some."""
-    covered, kept_open = _covered(inspection.entry)
-    waiting = [_Place(steps=(), type=document, above=frozenset())]
-    missing: list[str] = []
-    while waiting:
-        place = waiting.pop(0)
-        if place.steps and any(_matches(place.steps, rule) for rule in covered):
-            continue
-        below = list(_below(place))
-        if below:
-            waiting += below
-        elif place.steps and not any(_matches(place.steps, rule) for rule in kept_open) and not _some_key_named(place.steps, covered):
-            missing.append(place.path)
+    missing = [place.path for place in unreviewed(inspection.entry, document)]
     if missing:
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-        inspection.report(f"not reviewed: {', '.join(sorted(missing)[:_SHOWN])}{more}", "reviewed", level=Level.WARNING)
+        inspection.report(f"not reviewed: {', '.join(missing[:_SHOWN])}{more}", "reviewed")
 
 
-def _some_key_named(steps: tuple[str, ...], covered: set[tuple[str, ...]]) -> bool:
-    """Whether `steps` lead to the values of a map, and a rule names one of its keys: then somebody looked at the map."""
-    return steps[-1] == "*" and any(rule[: len(steps) - 1] == steps[:-1] for rule in covered)
-
-
-def _covered(entry: Entry) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
+def _covered(entry: Entry) -> tuple[_Rules, _Rules]:
     """The paths that the entry names: those that speak for all below them, and those that speak for themselves (and scalars in them)."""
     names = tuple(path for path in (*entry.id, entry.label, entry.owner, entry.item_region, entry.tags) if path)
     names += tuple(_PLACEHOLDER.findall(entry.arn or "")) if (entry.arn or "").startswith("arn:") else (entry.arn,) if entry.arn else ()
-    whole = _paths((*entry.unreadable, *entry.reviewed, *entry.drop, *entry.ordered, *entry.lower, *entry.lift, *entry.json, *entry.secret))
+    rules = (*entry.unreadable, *entry.reviewed, *entry.normalisation.drop, *entry.ordered, *entry.lower, *entry.lift, *entry.json)
+    whole = _Rules((*rules, *entry.secret))
     for name in names:
         with suppress(ValueError):  # an id may be any JMESPath
             whole.add(path_segments(name))
-    keys = {(*path_segments(path), "[]", *path_segments(key)) for path, members in entry.sets.items() for key in members}
-    return whole | keys, {(*path_segments(path), "[]") for path in entry.sets}
+    for path, members in entry.sets.items():
+        for key in members:
+            whole.add((*path_segments(path), "[]", *path_segments(key)))
+    return whole, _Rules(f"{path}[]" for path in entry.sets)

@@ -96,6 +96,28 @@ def replay(paths: PathsArgument, json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def new(
+    type_: Annotated[str, typer.Argument(metavar="TYPE", help="The CloudFormation name, else Driftwatch::<Service>::<Name>.")],
+    service: Annotated[str | None, typer.Option(help="The client name of botocore, where the type's name does not tell it.")] = None,
+    list_op: Annotated[str | None, typer.Option("--list", metavar="OPERATION", help="The operation that lists the resources.")] = None,
+    items: Annotated[str | None, typer.Option(metavar="JMESPATH", help="The list of them in its reply.")] = None,
+    detail: Annotated[list[str] | None, typer.Option(metavar="OPERATION", help="A further call for each resource; may be repeated.")] = None,
+) -> None:
+    """Draft an entry from the SDK's models: calls, names, paging, and proposals for every rule, each with its reason.
+
+    The draft goes to standard output. `reviewed` is empty: `catalog check` refuses the entry until every member was looked at.
+    """
+    from driftwatch.aws.catalog import load
+    from driftwatch.aws.drafting import Hints, draft
+    from driftwatch.aws.sdk import Sdk
+
+    known = load().find(type_)
+    if known:
+        raise InputError(f"the catalogue has {known.type} already, in {load().place(known.type)}")
+    typer.echo(draft(type_, Sdk(), Hints(service=service, list=list_op, items=items, details=detail)), nl=False)
+
+
 def _show(line: Json) -> None:
     """One replayed path for people."""
     say(str(line["path"]))
