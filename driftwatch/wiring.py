@@ -15,6 +15,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from driftwatch import plugins
 from driftwatch.baseline_files.files import FileBaselines
 from driftwatch.config import Config, installation_key
@@ -25,6 +27,7 @@ from driftwatch.documents.people import People
 from driftwatch.engines.threads import ThreadEngine
 from driftwatch.errors import InputError, Place, StoreError
 from driftwatch.operations import policies as in_force
+from driftwatch.operations.due import EmptyCells
 from driftwatch.operations.installation import Installation
 from driftwatch.ports import ChangeSource, CheckpointPlace, Store
 from driftwatch.signing.checkpoints import KEY_FILE, SshCheckpoints
@@ -101,6 +104,7 @@ def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store |
         baselines=config.patterns,
         accounts=[account.id for account in config.accounts],
         freshness_s=config.scan.freshness_h * 3600.0,
+        empty_cells=EmptyCells(after=config.scan.empty_after, every=config.scan.empty_every),
         scan_deadline_s=float(config.scan.deadline_s),
         key_id=key_id,
         register=register,
@@ -219,13 +223,15 @@ def _checkpoint_places(config: Config) -> tuple[CheckpointPlace, ...]:
 
 
 def _collector(config: Config, key: bytes, key_id: str) -> tuple[AwsCollector, int]:
-    from driftwatch.aws import catalog as catalogs
+    from driftwatch.aws import extra
     from driftwatch.aws.collector import AwsCollector
     from driftwatch.aws.embedded_yaml import read_yaml
     from driftwatch.aws.sessions import Account
     from driftwatch.aws.traffic import Limits
 
-    catalog = catalogs.load()
+    catalog, doubts = extra.checked(config.catalog.extra_dirs)
+    for doubt in doubts:
+        structlog.get_logger().warning("catalog_entry", problem=str(doubt))
     types = [name for name in catalog if config.watches(name)]
     _refuse_useless_globs(config, list(catalog))
     accounts = [

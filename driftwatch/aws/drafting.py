@@ -89,7 +89,7 @@ def _operation(sdk: Sdk, service: str, name: str) -> Operation:
     try:
         return sdk.operation(service, name)
     except SdkError as error:
-        raise InputError(f"{error}{did_you_mean(name, sdk.operations(service))}") from error
+        raise InputError(str(error)) from error
 
 
 def _singular(word: str) -> str:

@@ -52,5 +52,7 @@ class Inspection:
         """A path that does not resolve in the block is a problem, and the rest of the block is left out."""
         try:
             yield
-        except (PathError, SdkError, ValueError) as error:
+        except SdkError as error:  # a name that is nearly one of the SDK's is misspelt; any other, another SDK may have
+            self.report(f"{what}: {error}" if what else str(error), *needles, level=Level.ERROR if error.near else Level.WARNING)
+        except (PathError, ValueError) as error:
             self.report(f"{what}: {error}" if what else str(error), *needles)

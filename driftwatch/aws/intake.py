@@ -14,13 +14,16 @@ from driftwatch.aws.calls import CallFailed
 from driftwatch.aws.entry import Entry, Kind, expression
 from driftwatch.aws.failures import problem_of
 from driftwatch.aws.rows import Row, search, values_at
-from driftwatch.domain.canonical import encode
+from driftwatch.domain.canonical import encode, to_json
 from driftwatch.domain.normalize import Normaliser, fingerprint
-from driftwatch.domain.resource import Cell, Resource
+from driftwatch.domain.resource import Cell, Json, Resource
 from driftwatch.domain.snapshot import Batch, CellRead, Gap, GapReason, Outcome
 
 MAX_GAPS = 1000
 """Resource gaps kept of one cell; beyond it one gap of the cell says how many more there are."""
+
+MAX_FACTS_BYTES = 16 * 1024
+"""Facts of one resource are for people to look at; more than this much of them is left out."""
 
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _ESCAPED = str.maketrans({"%": "%25", "|": "%7C", "*": "%2A", "?": "%3F"})
@@ -151,6 +154,7 @@ class CellIntake:
             raise _UnfitError(GapReason.INVALID_ITEM, f"an item without {' and '.join(self.entry.id)}")
         document = row.item if isinstance(row.item, Mapping) else {"Value": row.item}
         self._check_readable(document)
+        self._check_settled(document)
         arn = self._arn(document, row.bound, region)
         label = search(self.entry.label, document) if self.entry.label else None
         text = label if isinstance(label, str) else None
@@ -167,6 +171,21 @@ class CellIntake:
                 reason, code = problem_of(problem)
                 raise _UnfitError(reason, f"the service could not read a part of it: {path}{f' ({code})' if code else ''}")
 
+    def _check_settled(self, document: Mapping[str, Any]) -> None:
+        for path, passing in self.entry.settling.items():
+            for value in values_at(path, document):
+                if value in passing or (not passing and value not in (None, "", [], {})):
+                    raise _UnfitError(GapReason.SETTLING, f"the service is still changing it: {path}{f' is {value}' if passing else ''}")
+
+    def _facts(self, document: Mapping[str, Any]) -> dict[str, Json]:
+        """The facts by path: one value, or the list of those in the elements of a list; none where they would be too large."""
+        found: dict[str, Json] = {}
+        for path in self.entry.facts:
+            values = [to_json(value) for value in values_at(path, document) if value is not None]
+            if values:
+                found[path] = values if "[]" in path or "*" in path else values[0]
+        return found if len(encode(found)) <= MAX_FACTS_BYTES else {}
+
     def _made(self, normaliser: Normaliser, document: Mapping[str, Any], name: str, arn: str | None, label: str | None) -> Resource:
         canonical = normaliser.normalise(document)
         whole = encode({"config": canonical.config, "tags": canonical.tags})
@@ -182,6 +201,7 @@ class CellIntake:
             tags=canonical.tags,
             config=canonical.config,
             fingerprint=fingerprint(canonical.config, canonical.tags),
+            facts=self._facts(document) if self.entry.facts else {},
         )
 
     def _arn(self, document: Mapping[str, Any], bound: Mapping[str, Any], region: str) -> str | None:

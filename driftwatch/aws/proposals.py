@@ -103,7 +103,7 @@ def proposals(document: Type, settable: Collection[str], *, tags: str | None = N
         found = _of_list(place, name) if place.type.form is Form.LIST else _of_value(place, name, settable)
         if found is None and (place.below or place.steps[-1] == "[]"):
             continue
-        if found is not None and found.field in ("drop", "facts", "lift", "json", "ordered") or (found and found.field == "secret"):
+        if found is not None and found.field not in ("sets", "settling"):
             dropped.add(place.steps)
         yield found or Open(path=place.path, form=str(place.type.form), settable=name.lower() in settable)
 

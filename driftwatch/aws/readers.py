@@ -52,8 +52,7 @@ def _check_known(recorded: Recorded, sdk: Sdk) -> None:
         try:
             sdk.operation(client, recorded.operation)
         except SdkError as error:
-            near = did_you_mean(recorded.operation, sdk.operations(client))
-            raise InputError(f"{error}{near}", place=Place(str(recorded.path))) from error
+            raise InputError(str(error), place=Place(str(recorded.path))) from error
 
 
 def _of_entry(entry: Entry, recorded: Recorded, key: bytes) -> Iterator[Json]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import botocore
 import botocore.session
 from botocore.exceptions import DataNotFoundError, UnknownServiceError
 from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
@@ -54,8 +56,21 @@ GENERAL_ERROR_CODES = frozenset({"OptInRequired", "SubscriptionRequiredException
 """Codes that every service may answer with, and no model names: not subscribed, not in this region."""
 
 
+_SHORT = 4
+"""Of a name with so few letters, one letter makes much of the difference."""
+
+
+def sdk_version() -> str:
+    return str(botocore.__version__)
+
+
 class SdkError(Exception):
-    """The installed SDK does not know the service or the operation."""
+    """The installed SDK does not know the service or the operation. `near` is the most similar name that it knows."""
+
+    def __init__(self, text: str, name: str = "", known: Sequence[str] = ()) -> None:
+        self.near = next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.8 if len(name) > _SHORT else 0.66)), None)
+        hint = f"; did you mean {self.near}?" if self.near else f"; it will not be read with the installed SDK, {sdk_version()}"
+        super().__init__(text + hint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +141,7 @@ class Sdk:
             try:
                 self._services[name] = self._session.get_service_model(name)
             except (UnknownServiceError, DataNotFoundError) as error:
-                raise SdkError(f"the SDK has no service {name}") from error
+                raise SdkError(f"the SDK has no service {name}", name, self.services) from error
         return self._services[name]
 
     def operation(self, service: str, name: str) -> Operation:
@@ -135,7 +150,7 @@ class Sdk:
         try:
             operation: OperationModel = model.operation_model(name)
         except OperationNotFoundError as error:
-            raise SdkError(f"{service} has no operation {name}") from error
+            raise SdkError(f"{service} has no operation {name}", name, model.operation_names) from error
         if service not in self._paginators:
             try:
                 self._paginators[service] = self._session.get_paginator_model(service)._paginator_config  # noqa: SLF001 - all of them

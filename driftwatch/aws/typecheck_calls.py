@@ -11,7 +11,7 @@ from driftwatch.aws.entry import DetailCall, Entry, Kind, Paging
 from driftwatch.aws.expressions import infer, roots
 from driftwatch.aws.inspection import Inspection, Level
 from driftwatch.aws.parameters import check_params
-from driftwatch.aws.sdk import GENERAL_ERROR_CODES, READING_VERBS, S3_ERROR_CODES, Operation, Sdk, SdkError
+from driftwatch.aws.sdk import GENERAL_ERROR_CODES, READING_VERBS, S3_ERROR_CODES, Operation, Sdk
 from driftwatch.aws.shapes import FREE, STRING, Form, PathError, Type, did_you_mean, member, object_of
 
 GLOBAL_ALTHOUGH_REGIONAL = frozenset(
@@ -55,7 +55,8 @@ def check_calls(inspection: Inspection) -> Read | None:
     """The document of the entry; None where the listing itself is wrong."""
     entry = inspection.entry
     if entry.service not in inspection.sdk.services:
-        inspection.report(f"the SDK has no service {entry.service}{did_you_mean(entry.service, list(inspection.sdk.services))}", "service")
+        with inspection.guard("service"):
+            inspection.sdk.service(entry.service)
         return None
     _check_scope(inspection)
     bound = _bound_by_parent(inspection)
@@ -86,10 +87,7 @@ def item_of(entry: Entry, sdk: Sdk) -> Type:
 def _operation(inspection: Inspection, name: str, *needles: str) -> Operation:
     if not name.startswith(READING_VERBS):
         inspection.report(f"{name} does not begin with a reading verb ({', '.join(READING_VERBS)})", *needles)
-    try:
-        return inspection.sdk.operation(inspection.entry.service, name)
-    except SdkError as error:
-        raise SdkError(f"{error}{did_you_mean(name, inspection.sdk.operations(inspection.entry.service))}") from error
+    return inspection.sdk.operation(inspection.entry.service, name)
 
 
 def _check_listing(inspection: Inspection, bound: Mapping[str, Type]) -> Type | None:

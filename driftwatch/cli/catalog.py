@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from fnmatch import fnmatchcase
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from driftwatch.cli.context import ConfigOption, JsonOption
 from driftwatch.cli.output import ErrorsAsSentences, emit_json, emit_json_line, say, table
 from driftwatch.errors import InputError
 
@@ -17,17 +21,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer(cls=ErrorsAsSentences, no_args_is_help=True, help="The resource types that driftwatch can read.")
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables.")]
 FilesArgument = Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Catalogue files (default: driftwatch's own).")]
 PathsArgument = Annotated[list[Path], typer.Argument(metavar="PATH", help="Recorded replies: files, or directories of a collection.")]
 
 
 @app.command(name="list")
-def list_(json: JsonOption = False) -> None:
+def list_(config: ConfigOption = None, json: JsonOption = False) -> None:
     """List the resource types, with the service, the scope and the API calls of each."""
-    from driftwatch.aws.catalog import load
-
-    rows = [_row(entry) for entry in load().values()]
+    rows = [_row(entry) for entry in _catalog(config).values()]
     if json:
         emit_json(rows)
         return
@@ -96,13 +97,66 @@ def replay(paths: PathsArgument, json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command(name="iam-policy")
+def iam_policy(
+    types: Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Only for these types; may be repeated.")] = None,
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="json, terraform or cloudformation.")] = "json",
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write files into this folder instead of to standard output.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print the IAM policy that reading the types takes: what driftwatch calls, and nothing else.
+
+    It reads configuration only, no data. Where it exceeds the size of one managed policy, there are several: attach all of them.
+    """
+    from driftwatch.aws import iam_policy as policies
+    from driftwatch.aws.sdk import Sdk
+
+    if form not in policies.FORMATS:
+        raise InputError(f"there is no format {form}", expected=f"one of {', '.join(policies.FORMATS)}")
+    catalog = _catalog(config)
+    chosen = [entry for entry in catalog.values() if any(fnmatchcase(entry.type, glob) for glob in types or ["*"])]
+    if not chosen:
+        raise InputError(f"no resource type matches {', '.join(types or [])}", expected="one that `driftwatch catalog list` names")
+    made = policies.documents(policies.granted(_with_parents(chosen, catalog), Sdk()))
+    files = policies.files(made, form)
+    if out is None:
+        typer.echo("".join(files.values()) if len(files) == 1 else dumps(made, indent=2))
+    else:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (out / name).write_text(text)
+            say(str(out / name))
+    if len(made) > policies.MAX_POLICIES:
+        most = f"more than the {policies.MAX_POLICIES} that a role takes unless its quota was raised"
+        typer.echo(f"{len(made)} managed policies: {most}; --types narrows them down", err=True)
+
+
+def _with_parents(entries: list[Entry], catalog: Catalog) -> list[Entry]:
+    """What is read under a resource takes the listing of that resource, too."""
+    found = {entry.type: entry for entry in entries}
+    for entry in entries:
+        above = entry.parent
+        while above and above.type not in found:
+            found[above.type] = catalog[above.type]
+            above = catalog[above.type].parent
+    return list(found.values())
+
+
+def _catalog(config: Path | None) -> Catalog:
+    """The catalogue: with the further entries of a configuration, where one is named."""
+    from driftwatch.aws import extra
+    from driftwatch.config import load as load_config
+
+    return extra.checked(load_config(config, os.environ).catalog.extra_dirs if config else ())[0]
+
+
 @app.command()
 def new(
     type_: Annotated[str, typer.Argument(metavar="TYPE", help="The CloudFormation name, else Driftwatch::<Service>::<Name>.")],
     service: Annotated[str | None, typer.Option(help="The client name of botocore, where the type's name does not tell it.")] = None,
     list_op: Annotated[str | None, typer.Option("--list", metavar="OPERATION", help="The operation that lists the resources.")] = None,
     items: Annotated[str | None, typer.Option(metavar="JMESPATH", help="The list of them in its reply.")] = None,
-    detail: Annotated[list[str] | None, typer.Option(metavar="OPERATION", help="A further call for each resource; may be repeated.")] = None,
+    detail: Annotated[list[str] | None, typer.Option(metavar="OPERATION", help="A further call per resource; may be repeated.")] = None,
 ) -> None:
     """Draft an entry from the SDK's models: calls, names, paging, and proposals for every rule, each with its reason.
 

@@ -69,7 +69,7 @@ def show(finding: FindingId, config: ConfigOption = None, json: JsonOption = Fal
         case = findings.case(made.installation, finding)
     document = describe.finding_document(case)
     if json:
-        emit_json(document | {"decisions": list(case.decisions)})
+        emit_json(document | {"decisions": list(case.decisions), "facts": describe.facts_document(case.facts)})
         return
     interval = case.finding.drift.interval
     since = utc_text(interval.last_good) if interval.last_good else "an unknown time"
@@ -83,6 +83,9 @@ def show(finding: FindingId, config: ConfigOption = None, json: JsonOption = Fal
         for item in document["differences"]
     ]
     table(("path", "op", "before", "after"), rows, title="")
+    if case.facts:
+        facts, read_at = case.facts
+        say("", f"beside the configuration, as of {utc_text(read_at)}:", *(f"  {path}: {_short(value)}" for path, value in facts.items()))
 
 
 @app.command()

@@ -23,6 +23,7 @@ REMEDIES = {
     GapReason.CREDENTIALS.value: "give credentials that work for this account (profile, role_arn, external_id)",
     GapReason.THROTTLED.value: "nothing: it is read again; lower scan.per_service when it stays",
     GapReason.UNCONFIRMED_ABSENCE.value: "nothing: the next listing decides",
+    GapReason.SETTLING.value: "nothing: it is read again once the service has done its work",
     GapReason.SUSPECTED_MASS_DELETE.value: "look whether it was really deleted (see held, above)",
     GapReason.UNSUPPORTED.value: "a newer boto3",
 }
@@ -62,7 +63,7 @@ def _document(made: Wired, view: Overview, *, daemon: bool) -> Json:
                 "detail": gap.detail,
                 "resource": gap.resource_id,
             }
-            for gap, needs in _needs(view.gaps)
+            for gap, needs in _needs(made, view.gaps)
         ],
         "findings": [{"id": item.id, "resource": item.resource_id, "verdict": item.verdict_current.value} for item in view.findings],
         "unread_accounts": list(view.unread_accounts),
@@ -84,7 +85,7 @@ def _print(made: Wired, view: Overview, *, daemon: bool) -> None:
         columns = ("cell", "reason", "call", "resource", "detail", "remedy")
         rows = [
             (gap.cell, gap.reason.value, gap.operation, gap.resource_id, gap.detail, _remedy(gap, needs))
-            for gap, needs in _needs(view.gaps)
+            for gap, needs in _needs(made, view.gaps)
         ]
         table(columns, rows, title="\nnot read")
     for account in view.unread_accounts:
@@ -123,18 +124,22 @@ def _remedy(gap: Gap, needs: str | None) -> str:
     return REMEDIES.get(gap.reason.value, "").format(needs=needs or "the call to the role that reads")
 
 
-def _needs(gaps: Iterable[Gap]) -> list[tuple[Gap, str | None]]:
+def _needs(made: Wired, gaps: Iterable[Gap]) -> list[tuple[Gap, str | None]]:
     """Each gap with the IAM action that its call needs: the catalogue names it where it is not the call's own name."""
-    from driftwatch.aws import catalog as catalogs
-
     listed = list(gaps)
-    catalog = catalogs.load() if any(gap.reason is GapReason.DENIED for gap in listed) else None
+    if not any(gap.reason is GapReason.DENIED for gap in listed):
+        return [(gap, None) for gap in listed]
+    from driftwatch.aws.extra import checked
+    from driftwatch.aws.iam_policy import actions_of
+    from driftwatch.aws.sdk import Sdk
+
+    catalog, sdk = checked(made.config.catalog.extra_dirs)[0], Sdk()
     found: list[tuple[Gap, str | None]] = []
     for gap in listed:
-        needs = None
-        if catalog is not None and gap.reason is GapReason.DENIED and gap.operation:
-            entry = catalog.find(gap.cell.type)
-            actions = entry.iam.get(gap.operation.partition(":")[2], ()) if entry else ()
-            needs = ", ".join(actions) or gap.operation
+        needs = gap.operation if gap.reason is GapReason.DENIED else None
+        entry = catalog.find(gap.cell.type)
+        service, _, operation = (gap.operation or "").partition(":")
+        if needs and entry and service == entry.service and operation in entry.operations:
+            needs = ", ".join(actions_of(entry, operation, sdk))
         found.append((gap, needs))
     return found

@@ -9,7 +9,19 @@ from pathlib import Path
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from driftwatch.config.sections import Account, Baseline, ChangeSource, Ledger, Log, Operations, Scan, Schedule, Store, TypeGlob
+from driftwatch.config.sections import (
+    Account,
+    Baseline,
+    Catalogue,
+    ChangeSource,
+    Ledger,
+    Log,
+    Operations,
+    Scan,
+    Schedule,
+    Store,
+    TypeGlob,
+)
 from driftwatch.documents.models import Section
 from driftwatch.domain.baseline import BaselinePattern
 
@@ -28,6 +40,7 @@ class Config(Section, BaseSettings):
     accounts: tuple[Account, ...] = Field(min_length=1, description="The AWS accounts to watch.")
     types: tuple[TypeGlob, ...] = Field(default=("*",), min_length=1, description="Globs over resource types to watch.")
     exclude_types: tuple[TypeGlob, ...] = Field(default=(), description="Globs over resource types to leave out.")
+    catalog: Catalogue = Field(default=Catalogue(), description="Further resource types.")
     baselines: tuple[Baseline, ...] = Field(min_length=1, description="The named baselines; a cell belongs to one at most.")
     policy: Path = Field(default=Path("policy.yaml"), description="The policy file.")
     people: Path | None = Field(default=None, description="The people file: who is who, with which roles.")

@@ -141,9 +141,20 @@ class Scan(Section):
     page_cap: int = Field(default=10_000, ge=1, le=1_000_000, description="Pages of one listing; more are a gap, never silence.")
     retry_budget: int = Field(default=50, ge=0, le=10_000, description="Retries for one service in one account and region and scan.")
     confirm_absence_s: int = Field(
-        default=60, ge=1, le=3600, description="Seconds after which a cell that lacks a resource for the first time is read again."
+        default=60,
+        ge=1,
+        le=3600,
+        description="Seconds after which a cell is read again that lacks a resource for the first time, or holds one that has not settled.",
     )
+    empty_after: int = Field(default=3, ge=1, le=1000, description="Readings in a row without a find that make a cell an empty one.")
+    empty_every: int = Field(default=4, ge=1, le=1000, description="Scheduled scans of which one reads an empty cell; 1: every one does.")
     freshness_h: int = Field(default=24, ge=1, le=8760, description="Hours for which a complete reading counts; then the cell is stale.")
+
+
+class Catalogue(Section):
+    """The resource types that can be read, besides those that driftwatch ships."""
+
+    extra_dirs: tuple[Path, ...] = Field(default=(), description="Folders of further catalogue files (*.toml).")
 
 
 class Ledger(Section):

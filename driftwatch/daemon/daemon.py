@@ -33,6 +33,8 @@ from driftwatch.wiring import Wired, holder
 
 MEASURE_EVERY: Final = 6
 """Heartbeats from one measuring of the state to the next; each scan measures, too."""
+UNDECIDED: Final = frozenset({GapReason.UNCONFIRMED_ABSENCE.value, GapReason.SETTLING.value})
+"""The reasons for which a cell is read again soon."""
 CLOCK_JUMP_S: Final = 60.0
 KEEPER_JOIN_S: Final = 1.0
 """The ledger's keeper gets this long to end its turn; what it leaves undone, the next start does."""
@@ -254,13 +256,13 @@ class Daemon:
         return not (self._asked_to_stop or self._stopping.wait(seconds))
 
     def _after_request(self) -> None:
-        """Cells with a resource missing for the first time are read again soon: the second listing decides."""
+        """Cells with a resource that is missing for the first time, or has not settled, are read again soon: the second reading decides."""
         installation = self.installation
         self._traffic.count(self._loaded)
         self._metrics.state(status.measure(installation))
-        missing = [str(item.cell) for item in status.statuses(installation) if item.reason == GapReason.UNCONFIRMED_ABSENCE.value]
-        if missing and not self._stopping.is_set():
-            self._ticks.confirm(missing, self._loaded.config.scan.confirm_absence_s)
+        undecided = [str(item.cell) for item in status.statuses(installation) if item.reason in UNDECIDED]
+        if undecided and not self._stopping.is_set():
+            self._ticks.confirm(undecided, self._loaded.config.scan.confirm_absence_s)
 
     def _reloaded(self, *, ok: bool) -> bool:
         self._metrics.reloads.labels("ok" if ok else "failed").inc()

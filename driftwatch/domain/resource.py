@@ -45,7 +45,8 @@ class Cell:
 class Resource:
     """One thing that was read: its names, tags, canonical configuration, and the fingerprint of tags and configuration.
 
-    `id` is unique in its cell. `fingerprint` is the SHA-256 (hex) of the canonical JSON of ``{"config": ..., "tags": ...}``.
+    `id` is unique in its cell. `fingerprint` is the SHA-256 (hex) of the canonical JSON of ``{"config": ..., "tags": ...}``. `facts` (path
+    -> value) is what moves by itself and people want to see beside it: it is in neither.
     """
 
     cell: Cell
@@ -55,6 +56,7 @@ class Resource:
     tags: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Json]
     fingerprint: str
+    facts: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def resource_id(self) -> str:

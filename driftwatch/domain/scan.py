@@ -79,7 +79,8 @@ class CellStatus:
     `read_at` is when the last reading of any outcome ended; `complete_started_at` when the last complete one began, or when the oldest
     detail was read that it kept: every resource of the cell was certainly in its stored state at some time after that.
     `digest` is the cell digest over the stored fingerprints, `shape` the shape they were made with, `held` the digest of a listing that
-    is held as a suspected mass deletion.
+    is held as a suspected mass deletion. `empty_readings` counts the complete readings in a row that found nothing; `skipped_at` is when a
+    scan began that left the cell as it was, if that is later than its last reading.
     """
 
     cell: Cell
@@ -93,3 +94,5 @@ class CellStatus:
     complete_started_at: datetime | None = None
     complete_ended_at: datetime | None = None
     held: str | None = None
+    empty_readings: int = 0
+    skipped_at: datetime | None = None

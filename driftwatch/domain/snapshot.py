@@ -49,6 +49,8 @@ class GapReason(StrEnum):
     UNCONFIRMED_ABSENCE = "unconfirmed_absence"
     """A resource is missing from a complete listing for the first time: the next listing says whether it was deleted."""
     SHAPE_CHANGED = "shape_changed"
+    SETTLING = "settling"
+    """The service is still changing the resource: it is read again later, and judged once it has settled."""
     ABORTED = "aborted"
     """The scan was stopped, or ran out of its time, before this cell was read."""
 

@@ -86,17 +86,22 @@ class CellPass:
         if read.outcome is Outcome.INCOMPLETE:
             return self._status(read, CellState.UNKNOWN, _worst(read.gaps)), read
         if read.outcome is Outcome.NOT_ENABLED and not self._population(uow):
-            return self._status(read, CellState.NOT_ENABLED, None), read
+            return replace(self._status(read, CellState.NOT_ENABLED, None), empty_readings=self._empty_before + 1), read
         gaps, held = self._absences(uow, read)
         read = replace(read, gaps=(*read.gaps, *gaps))
         if held:
             return self._status(read, CellState.UNKNOWN, GapReason.SUSPECTED_MASS_DELETE, held=held), read
         state, reason = self._complete_state(gaps, baselined=baselined)
         digest, count = self._digest(uow)
-        status = replace(self._status(read, state, reason), shape=self.layout.shape, digest=digest, count=count)
+        empty = 0 if count else self._empty_before + 1
+        status = replace(self._status(read, state, reason), shape=self.layout.shape, digest=digest, count=count, empty_readings=empty)
         if gaps:  # a deletion is dated from the last listing that had everything
             return status, read
         return replace(status, complete_started_at=read.known_since, complete_ended_at=read.ended_at), read
+
+    @property
+    def _empty_before(self) -> int:
+        return self._former.empty_readings if self._former else 0
 
     @property
     def first(self) -> bool:
@@ -159,7 +164,8 @@ class CellPass:
 
     def _status(self, read: CellRead, state: CellState, reason: GapReason | None, held: str | None = None) -> CellStatus:
         former = self._former or CellStatus(cell=self.cell, state=state)
-        return replace(former, state=state, reason=reason.value if reason else None, read_at=read.ended_at, held=held)
+        known = replace(former, state=state, reason=reason.value if reason else None, read_at=read.ended_at, held=held)
+        return replace(known, empty_readings=0, skipped_at=None)
 
     def _gap(self, reason: GapReason, detail: str, resource: str | None = None) -> Gap:
         return Gap(cell=self.cell, reason=reason, detail=detail, resource_id=resource)

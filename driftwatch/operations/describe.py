@@ -59,6 +59,8 @@ def cell_document(status: CellStatus) -> Json:
         "reason": status.reason,
         "resources": status.count,
         "held": status.held is not None,
+        "skipped": utc_text(status.skipped_at) if status.skipped_at else None,
+        "last_read": utc_text(status.read_at) if status.read_at else None,
         "last_complete": utc_text(status.complete_ended_at) if status.complete_ended_at else None,
     }
 
@@ -105,6 +107,11 @@ def finding_document(case: Case) -> Json:
         "closed": utc_text(finding.closed_at) if finding.closed_at else None,
         "handling": handling_document(finding.handling),
     }
+
+
+def facts_document(facts: tuple[Json, datetime] | None) -> Json:
+    """What moves by itself beside a resource's configuration; null where nothing is kept."""
+    return {"read": utc_text(facts[1]), "values": facts[0]} if facts else None
 
 
 def handling_document(handling: Handling) -> Json:

@@ -25,6 +25,8 @@ class Case:
 
     finding: Finding
     decisions: tuple[Json, ...]
+    facts: tuple[Json, datetime] | None = None
+    """What moves by itself beside the resource's configuration, and since when it is known; only of one finding that is asked for."""
 
 
 def listed(installation: Installation, states: tuple[FindingState, ...] = tuple(LIVE)) -> list[Finding]:
@@ -37,7 +39,8 @@ def case(installation: Installation, finding_id: str) -> Case:
     """A finding by its id or an unambiguous beginning of it."""
     with installation.store.read() as uow:
         finding = uow.findings.get(finding_id) or _by_prefix(list(uow.findings.all()), finding_id)
-        return Case(finding=finding, decisions=tuple(uow.findings.decisions(finding.id)))
+        beside = uow.observations.facts(finding.cell, finding.resource)
+        return Case(finding=finding, decisions=tuple(uow.findings.decisions(finding.id)), facts=beside)
 
 
 def ack(installation: Installation, finding_id: str, actor: Actor, ticket: str | None = None) -> Finding:

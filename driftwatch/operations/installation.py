@@ -9,6 +9,7 @@ from datetime import datetime
 from driftwatch.documents.people import People
 from driftwatch.domain.authorization.policy import Policy
 from driftwatch.domain.baseline import BaselinePattern
+from driftwatch.operations.due import ALWAYS, EmptyCells
 from driftwatch.ports import BaselineFiles, ChangeSource, CheckpointPlace, CheckpointSigner, Collector, Engine, Signer, Store
 
 
@@ -34,6 +35,8 @@ class Installation:
     freshness_s: float
     scan_deadline_s: float
     key_id: str
+    empty_cells: EmptyCells = ALWAYS
+    """How often cells that were empty for long are read."""
     register: str | None = None
     """The name of the change source that is the built-in register; None where none is configured."""
     checkpoint_signer: CheckpointSigner | None = None

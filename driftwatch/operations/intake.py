@@ -69,6 +69,7 @@ class Intake:
             self._active = _active_cells(uow, [pattern.name for pattern in installation.baselines])
             self._former = {status.cell: status for status in uow.cells.all()}
             skipped = self._skipped(uow, plan) if due_only else frozenset()
+            uow.cells.mark_skipped(skipped, installation.clock())
             for cell in planned - self._former.keys():
                 uow.cells.set_state(cell, CellState.UNKNOWN, "not_read")
             listed = planned | {gap.cell for gap in plan.gaps} | set(plan.not_enabled)
@@ -89,7 +90,10 @@ class Intake:
 
     def _skipped(self, uow: UnitOfWork, plan: Plan) -> frozenset[Cell]:
         known = due.Known(
-            former=self._former, baselined=self._part, shape=lambda type_: self._installation.collector.normalisation(type_)[0]
+            former=self._former,
+            baselined=self._part,
+            shape=lambda type_: self._installation.collector.normalisation(type_)[0],
+            empty=self._installation.empty_cells,
         )
         return due.skipped(uow, plan, known, now=self._installation.clock(), freshness_s=self._installation.freshness_s)
 

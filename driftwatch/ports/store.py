@@ -43,6 +43,9 @@ class Cells(Protocol):
     def record(self, scan_id: str, status: CellStatus, read: CellRead) -> None:
         """The state of the cell after a reading, one row for the reading itself, and its gaps."""
 
+    def mark_skipped(self, skipped: Iterable[Cell], at: datetime) -> None:
+        """They were not due in the scan that began `at`; nothing else of them changes."""
+
     def set_state(self, cell: Cell, state: CellState, reason: str | None) -> None: ...
     def set_shape(self, cell: Cell, shape: str, digest: str) -> None:
         """The stored fingerprints of the cell are now those of another shape."""
@@ -79,6 +82,9 @@ class Observations(Protocol):
 
     def end(self, cell: Cell, rows: Sequence[int], *, known_at: datetime | None, now: datetime) -> None:
         """They are gone: present until after `known_at`, missed `now`."""
+
+    def facts(self, cell: Cell, id_: str) -> tuple[Json, datetime] | None:
+        """What moves by itself beside a present resource (`Resource.facts`), and when it was read; None where nothing is kept."""
 
     def digest(self, cell: Cell) -> tuple[str, int]:
         """The cell digest over the present resources (`domain.snapshot.cell_digest`), and their number; streams, ordered by id."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
@@ -12,9 +13,9 @@ from driftwatch.domain.scan import CellStatus
 from driftwatch.domain.snapshot import CellRead, CellState, Gap, GapReason
 from driftwatch.errors import StoreError
 from driftwatch.stores.schema import cell_readings, cell_status, cells, gaps
-from driftwatch.stores.session import Session, cell_of, values_of
+from driftwatch.stores.session import Session, cell_of, chunks, values_of
 
-_STATUS = ("reason", "shape", "digest", "count", "scan_id", "read_at", "complete_started_at", "complete_ended_at", "held")
+_STATUS = ("reason", "shape", "digest", "count", "scan_id", "read_at", "complete_started_at", "complete_ended_at", "held", "empty_readings")
 
 
 class SqlCells:
@@ -55,8 +56,15 @@ class SqlCells:
             self._session.execute(insert(gaps), [_gap_columns(gap) | {"reading": reading} for gap in read.gaps])
         self._session.save(
             cell_status,
-            {name: getattr(status, name) for name in _STATUS} | {"cell": number, "state": status.state.value, "reading": reading},
+            {name: getattr(status, name) for name in _STATUS}
+            | {"cell": number, "state": status.state.value, "reading": reading, "skipped_at": None},
         )
+
+    def mark_skipped(self, skipped: Iterable[Cell], at: datetime) -> None:
+        """They were not due in the scan that began `at`: nothing else of them changes. Cells without a status are left alone."""
+        for chunk in chunks(skipped):
+            numbers = [self._session.cell(cell) for cell in chunk]
+            self._session.execute(update(cell_status).where(cell_status.c.cell.in_(numbers)).values(skipped_at=at))
 
     def set_state(self, cell: Cell, state: CellState, reason: str | None) -> None:
         """Keeps everything else; a cell that was never read gets its first status."""
@@ -85,7 +93,7 @@ _NAMES = (cells.c.partition, cells.c.account, cells.c.region, cells.c.type)
 
 
 def _status(row: Row[Any]) -> CellStatus:
-    return CellStatus(cell=cell_of(row), state=CellState(row.state), **values_of(row, _STATUS))
+    return CellStatus(cell=cell_of(row), state=CellState(row.state), skipped_at=row.skipped_at, **values_of(row, _STATUS))
 
 
 def _gap_columns(gap: Gap) -> dict[str, Any]:

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, insert, null, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, insert, null, select, update
 
 from driftwatch.domain.baseline import Mismatch
-from driftwatch.domain.resource import Cell, Resource
+from driftwatch.domain.resource import Cell, Json, Resource
 from driftwatch.domain.snapshot import Put, Stored, cell_digest
 from driftwatch.errors import StoreError
 from driftwatch.stores.documents import SqlDocuments
 from driftwatch.stores.mismatches import mismatches, stored_of
-from driftwatch.stores.schema import observations
+from driftwatch.stores.schema import observations, resource_facts
 from driftwatch.stores.session import Session, chunks, values_of
 
 _PRESENT = observations.c.until.is_(null())
@@ -77,9 +77,27 @@ class SqlObservations:
                 (resource.fingerprint, {"config": dict(resource.config), "tags": dict(resource.tags)}) for resource in (*unlike, *new_shape)
             )
             numbers = {id_: row.row for id_, row in known.items()} | self._write(listing, chunk, known)
+            self._put_facts(listing, [resource for resource in chunk if resource.facts])
             rows.extend(numbers[resource.id] for resource in chunk)
             changed += len({resource.id for resource in unlike})
         return Put(rows=rows, changed=changed)
+
+    def _put_facts(self, listing: _Listing, chunk: Sequence[Resource]) -> None:
+        """Rewrites the facts that are not what is stored."""
+        if not chunk:
+            return
+        of_these = (resource_facts.c.cell == listing.cell) & resource_facts.c.id.in_([resource.id for resource in chunk])
+        known = {row.id: row.facts for row in self._session.all(select(resource_facts.c.id, resource_facts.c.facts).where(of_these))}
+        for resource in chunk:
+            if known.get(resource.id) != resource.facts:
+                row = {"cell": listing.cell, "id": resource.id, "facts": dict(resource.facts), "read_at": listing.now}
+                self._session.save(resource_facts, row)
+
+    def facts(self, cell: Cell, id_: str) -> tuple[Json, datetime] | None:
+        """What moves by itself beside a present resource, and since when it is known to be so; None where nothing is kept."""
+        wanted = (resource_facts.c.cell == self._session.cell(cell)) & (resource_facts.c.id == id_)
+        row = self._session.one(select(resource_facts).where(wanted))
+        return (row.facts, row.read_at) if row else None
 
     def _known(self, cell: int, chunk: Sequence[Resource]) -> dict[str, Row[Any]]:
         """The present rows of these resources, by id."""
@@ -132,6 +150,9 @@ class SqlObservations:
     def end(self, cell: Cell, rows: Sequence[int], *, known_at: datetime | None, now: datetime) -> None:
         """They are gone: present until after `known_at`, missed `now`."""
         for chunk in chunks(rows):
+            gone = select(observations.c.id).where(self._mine(cell, chunk))
+            of_these = (resource_facts.c.cell == self._session.cell(cell)) & resource_facts.c.id.in_(gone)
+            self._session.execute(delete(resource_facts).where(of_these))
             self._session.execute(update(observations).where(self._mine(cell, chunk)).values(until_known=known_at, until=now))
 
     def _mine(self, cell: Cell, rows: Sequence[int]) -> ColumnElement[bool]:

@@ -2,7 +2,18 @@
 
 from driftwatch.stores.schema.approved import active_cells, approvals, entries, parts, versions
 from driftwatch.stores.schema.base import metadata
-from driftwatch.stores.schema.collected import cell_readings, cell_status, cells, documents, facts, gaps, observations, scans, shapes
+from driftwatch.stores.schema.collected import (
+    cell_readings,
+    cell_status,
+    cells,
+    documents,
+    facts,
+    gaps,
+    observations,
+    resource_facts,
+    scans,
+    shapes,
+)
 from driftwatch.stores.schema.judged import checkpoints, decisions, exceptions, findings, ledger, record_effects
 from driftwatch.stores.schema.permissions import change_records, change_sources, policies, policy_activations, register
 from driftwatch.stores.schema.processes import leases, requests
@@ -33,6 +44,7 @@ __all__ = [
     "record_effects",
     "register",
     "requests",
+    "resource_facts",
     "scans",
     "shapes",
     "versions",

@@ -81,6 +81,8 @@ cell_status = Table(
     Column("complete_ended_at", UtcTime),
     Column("held", SafeText),
     Column("reading", Number, ForeignKey("cell_readings.reading")),
+    Column("empty_readings", BigInteger, nullable=False, server_default="0"),
+    Column("skipped_at", UtcTime),
 )
 
 documents = Table("documents", metadata, Column("fingerprint", Digest, primary_key=True), Column("body", LargeBinary, nullable=False))
@@ -106,3 +108,13 @@ observations = Table(
     Index("ix_observations_history", "cell", "id", "row"),
 )
 """One row per stretch of time in which a resource had one fingerprint; `until` null: it still has it, as far as is known."""
+
+resource_facts = Table(
+    "resource_facts",
+    metadata,
+    Column("cell", Number, ForeignKey("cells.cell"), primary_key=True, autoincrement=False),
+    Column("id", SafeText, primary_key=True),
+    Column("facts", JsonBytes, nullable=False),
+    Column("read_at", UtcTime, nullable=False),
+)
+"""What moves by itself beside the configuration of a present resource, as it was last read; rewritten in place, without history."""

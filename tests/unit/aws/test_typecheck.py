@@ -199,7 +199,9 @@ def catalog(tmp_path: Path, text: str) -> Catalog:
 
 
 def errors(tmp_path: Path, text: str) -> list[Problem]:
-    return [problem for problem in check(catalog(tmp_path, text), SESSION) if problem.level is Level.ERROR]
+    """But for members that nobody reviewed: these entries are short."""
+    found = check(catalog(tmp_path, text), SESSION)
+    return [problem for problem in found if problem.level is Level.ERROR and not problem.message.startswith("not reviewed")]
 
 
 @pytest.mark.parametrize("text", [GROUP, BUCKET, ECS, QUEUE, BALANCER, PROJECT, IAM])
@@ -336,10 +338,10 @@ def test_a_token_without_a_paginator_must_be_paged(tmp_path: Path) -> None:
     assert not any("paging" in problem.message for problem in paged)
 
 
-def test_members_that_nobody_reviewed_are_a_warning_only(tmp_path: Path) -> None:
-    """A newer SDK brings new members, at any depth: they are worth a look, and no reason to stop."""
+def test_members_that_nobody_reviewed_fail_the_check(tmp_path: Path) -> None:
+    """A newer SDK brings new members, at any depth: somebody has to look at each."""
     (problem,) = check(catalog(tmp_path, GROUP.replace('"Description", "VpcId"', '"Description", "IpPermissionsEgress"')), SESSION)
-    assert problem.level is Level.WARNING
+    assert problem.level is Level.ERROR
     assert problem.message.startswith("not reviewed: IpPermissions[].IpRanges[].Description, ")
     assert problem.message.endswith(", VpcId")
     assert "Egress" not in problem.message, "a path speaks for all below it"
