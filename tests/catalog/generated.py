@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from driftwatch.aws.calls import Caller
+from driftwatch.aws.catalog import load
+from driftwatch.aws.collector import AwsCollector
 from driftwatch.aws.entry import DetailCall, Entry
 from driftwatch.aws.expressions import roots
+from driftwatch.aws.planning import Place, plan
 from driftwatch.aws.rows import search
 from driftwatch.aws.sdk import Sdk
+from driftwatch.aws.sessions import Account
+from driftwatch.aws.traffic import Limits
+from driftwatch.domain.normalize import Normalisation
+from driftwatch.domain.scan import Reading
+from driftwatch.domain.snapshot import Batch, CellRead
+from tests.fakes import TEST_KEY, TEST_KEY_ID, FakeCaller
+
+SDK = Sdk()
+"""Keeps the models that were read."""
+ACCOUNT, REGION = "111122223333", "eu-west-1"
+Answers = dict[str, Callable[[Mapping[str, Any], str], Any]]
 
 WORD = "canary-"
 """How every generated text begins."""
@@ -20,9 +37,10 @@ FIXED = {("Deployment", "status"): "PRIMARY"}
 
 
 class Filler:
-    """Fills shapes; no word comes twice."""
+    """Fills shapes; no word comes twice. Every list gets `elements` elements."""
 
-    def __init__(self) -> None:
+    def __init__(self, elements: int = 1) -> None:
+        self._elements = elements
         self._numbers = itertools.count(1)
 
     def word(self) -> str:
@@ -36,7 +54,7 @@ class Filler:
             members = {name: self.filled(one, inside) for name, one in shape.members.items() if one.name not in inside}
             return members | {name: value for (owner, name), value in FIXED.items() if owner == shape.name}
         if kind == "list":
-            return [] if shape.member.name in inside else [self.filled(shape.member, inside)]
+            return [] if shape.member.name in inside else [self.filled(shape.member, inside) for _ in range(self._elements)]
         if kind == "map":
             return {} if shape.value.name in inside else {self.filled(shape.key, inside): self.filled(shape.value, inside)}
         if kind in ("string", "character"):
@@ -48,10 +66,10 @@ class Filler:
 class GeneratedAws:
     """Answers every question of an entry with filled replies, the same each time. An answer for `FakeCaller` per operation: `answers()`."""
 
-    def __init__(self, entry: Entry, sdk: Sdk) -> None:
+    def __init__(self, entry: Entry, sdk: Sdk, elements: int = 1) -> None:
         self._entry = entry
         self._sdk = sdk
-        self._filler = Filler()
+        self._filler = Filler(elements)
         self._replies: dict[str, dict[str, Any]] = {}
         self._elements: dict[tuple[str, str], Any] = {}
 
@@ -90,3 +108,38 @@ class GeneratedAws:
         if (operation, asked) not in self._elements:
             self._elements[operation, asked] = self._filler.filled(shape)
         return self._elements[operation, asked]
+
+
+def alone(type_: str) -> dict[str, Entry]:
+    """The entries of the type and of those that it is listed under, with nothing that leaves items out."""
+    shipped = load()
+    found: dict[str, Entry] = {}
+    entry: Entry | None = shipped[type_]
+    while entry:
+        found[entry.type] = replace(entry, keep=None, item_region=None, unreadable=(), settling={})
+        entry = shipped[entry.parent.type] if entry.parent else None
+    return found
+
+
+def answers_for(catalog: Mapping[str, Entry], elements: int = 1) -> Answers:
+    """What AWS answers to every question of these entries; lists of the first one's replies have so many elements."""
+    answers: Answers = {}
+    for number, entry in enumerate(catalog.values()):
+        answers = {**GeneratedAws(entry, SDK, 1 if number else elements).answers(), **answers}
+    return answers
+
+
+def collection(
+    catalog: Mapping[str, Entry],
+    type_: str,
+    caller: Caller | Answers,
+    *,
+    limits: Limits | None = None,
+    pinned: Normalisation | None = None,
+) -> Iterator[Batch | CellRead]:
+    """What a scan of the type alone yields."""
+    account = Account(id=ACCOUNT, regions=(REGION,))
+    (unit,) = plan(catalog, [type_], [Place(account=account, regions=(REGION,))], lambda _: True).units
+    reading = Reading(pinned=dict.fromkeys(unit.cells, pinned) if pinned else {})
+    with closing(AwsCollector(catalog, [account], TEST_KEY, TEST_KEY_ID, limits=limits or Limits(calls_per_place=2))) as collector:
+        yield from collector.read_with(FakeCaller(answers=caller) if isinstance(caller, dict) else caller, unit, reading)

@@ -25,37 +25,9 @@ from driftwatch.aws.traffic import Limits
 from driftwatch.domain.normalize import Normalisation
 from driftwatch.domain.scan import Reading
 from driftwatch.domain.snapshot import Batch, CellRead, GapReason
-from tests.catalog.generated import WORD, GeneratedAws
-from tests.fakes import TEST_KEY, TEST_KEY_ID, FakeCaller
+from tests.catalog.generated import REGION, WORD, Answers, alone, answers_for, collection
 
-SDK = Sdk()
-"""Keeps the models that were read."""
-ACCOUNT, REGION = "111122223333", "eu-west-1"
 SECRETIVE = [entry.type for entry in load().values() if entry.secret]
-
-Answers = dict[str, Callable[[Mapping[str, Any], str], Any]]
-
-
-def generated(type_: str) -> tuple[dict[str, Entry], Answers]:
-    """The catalogue, of which nothing is filtered out, and what AWS answers for the type and its parents."""
-    catalog = {name: replace(entry, keep=None, item_region=None) for name, entry in load().items()}
-    answers: Answers = {}
-    entry: Entry | None = catalog[type_]
-    while entry:
-        answers = {**GeneratedAws(entry, SDK).answers(), **answers}
-        entry = catalog[entry.parent.type] if entry.parent else None
-    return catalog, answers
-
-
-def collection(
-    catalog: Mapping[str, Entry], type_: str, answers: Answers, *, limits: Limits | None = None, pinned: Normalisation | None = None
-) -> Iterator[Batch | CellRead]:
-    account = Account(id=ACCOUNT, regions=(REGION,))
-    (unit,) = plan(catalog, [type_], [Place(account=account, regions=(REGION,))], lambda _: True).units
-    reading = Reading(pinned=dict.fromkeys(unit.cells, pinned) if pinned else {})
-    with closing(AwsCollector(catalog, [account], TEST_KEY, TEST_KEY_ID, limits=limits or Limits(calls_per_place=2))) as collector:
-        yield from collector.read_with(FakeCaller(answers=answers), unit, reading)
-
 
 def words(value: Any) -> set[str]:
     return set(re.findall(rf"{WORD}\d+-end", repr(value)))
@@ -63,8 +35,8 @@ def words(value: Any) -> set[str]:
 
 def planted(type_: str) -> tuple[dict[str, Entry], Answers, dict[str, set[str]]]:
     """The catalogue, the answers, and the secrets at each secret path: found by reading once without the rules for secrets."""
-    catalog, answers = generated(type_)
-    catalog[type_] = replace(catalog[type_], unreadable=())
+    catalog = alone(type_)
+    answers = answers_for(catalog)
     open_ = {**catalog, type_: replace(catalog[type_], secret={})}
     configs = [found.config for event in collection(open_, type_, answers) if isinstance(event, Batch) for found in event.resources]
     assert configs, "nothing was read"
@@ -136,7 +108,8 @@ def with_odd_values(answer: Callable[[Mapping[str, Any], str], Any]) -> Callable
 
 
 def test_a_part_that_could_not_be_read_gives_nothing_of_its_reason_away() -> None:
-    catalog, answers = generated("AWS::Lambda::Function")
+    catalog = {**alone("AWS::Lambda::Function"), "AWS::Lambda::Function": replace(load()["AWS::Lambda::Function"], settling={})}
+    answers = answers_for(catalog)
     events = list(collection(catalog, "AWS::Lambda::Function", answers))
     (end,) = [event for event in events if isinstance(event, CellRead)]
     (gap,) = end.gaps
