@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
@@ -17,10 +16,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import rtoml
 from pydantic import TypeAdapter, ValidationError
 
 from driftwatch.aws.entry import Batch, DetailCall, Entry, Join, Kind, ListCall, Paging, Parent, entry_faults
 from driftwatch.domain.normalize import Normalisation
+from driftwatch.domain.rule_tree import PATH
 from driftwatch.errors import InputError, Place
 
 __all__ = ["Batch", "Catalog", "DetailCall", "Entry", "Join", "Kind", "ListCall", "Paging", "Parent", "load", "read_files", "together"]
@@ -31,19 +32,33 @@ _TABLE = re.compile(r"^\s*\[\[\s*resource\s*\]\]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where an entry is written: the file, the lines that are its own, and the number of the first of them."""
+    """Where an entry is written: the file with its text, and which of its ``[[resource]]`` tables it is (None: the whole file).
+
+    Positions are looked for when somebody asks: a good catalogue is loaded without them.
+    """
 
     file: str
-    line: int
-    lines: tuple[str, ...]
+    text: str
+    table: int | None = None
 
     def place(self, *needles: str) -> Place:
         """The line that holds the last of `needles` that is found, each looked for from where the one before it was found."""
+        first, lines = self._lines()
         at = 0
         for needle in needles:
             word = re.compile(rf"(?<![\w]){re.escape(needle)}(?![\w])")
-            at = next((n for n in range(at, len(self.lines)) if word.search(self.lines[n])), at)
-        return Place(self.file, self.line + at)
+            at = next((n for n in range(at, len(lines)) if word.search(lines[n])), at)
+        return Place(self.file, first + at)
+
+    def _lines(self) -> tuple[int, list[str]]:
+        """The number of the entry's first line, and its lines. The parser gives no positions, so the headers are looked for in the text;
+        where they are not there (``resource = [...]``), all that is known is the file."""
+        lines = self.text.splitlines()
+        starts = [number for number, line in enumerate(lines) if _TABLE.match(line)]
+        if self.table is None or self.table >= len(starts):
+            return 1, lines
+        ends = [*starts[1:], len(lines)]
+        return starts[self.table] + 1, lines[starts[self.table] : ends[self.table]]
 
 
 class Catalog(Mapping[str, Entry]):
@@ -116,7 +131,7 @@ def load(extra_dirs: Iterable[Path | str] = ()) -> Catalog:
     for directory in directories:
         if not directory.is_dir():
             raise InputError(f"{directory} is no directory", expected="a directory of catalogue files (*.toml)")
-    extra = _read((str(path), path.read_bytes()) for directory in directories for path in sorted(directory.glob("*.toml")))
+    extra = _read(((str(path), path.read_bytes()) for directory in directories for path in sorted(directory.glob("*.toml"))), thorough=True)
     return Catalog((*own, *extra)) if extra else _package_catalog()
 
 
@@ -125,7 +140,7 @@ def read_files(paths: Sequence[Path]) -> Catalog:
     missing = next((path for path in paths if not path.is_file()), None)
     if missing:
         raise InputError(f"{missing} is no file", expected="a catalogue file (*.toml)")
-    return Catalog(_read((str(path), path.read_bytes()) for path in paths))
+    return Catalog(_read(((str(path), path.read_bytes()) for path in paths), thorough=True))
 
 
 def together(first: Catalog, second: Catalog) -> Catalog:
@@ -137,7 +152,7 @@ def together(first: Catalog, second: Catalog) -> Catalog:
 def _package_entries() -> tuple[tuple[Entry, Origin], ...]:
     folder = resources.files("driftwatch.aws") / "resource_types"
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
-    return _read((str(file), file.read_bytes()) for file in files)
+    return _read(((str(file), file.read_bytes()) for file in files), thorough=False)
 
 
 @lru_cache(maxsize=1)
@@ -150,21 +165,22 @@ def _validator() -> TypeAdapter[Entry]:
     return TypeAdapter(Entry)
 
 
-def _read(files: Iterable[tuple[str, bytes]]) -> tuple[tuple[Entry, Origin], ...]:
+def _read(files: Iterable[tuple[str, bytes]], *, thorough: bool) -> tuple[tuple[Entry, Origin], ...]:
+    """The entries of the files. Those that are shipped need no `thorough` look at what their values mean: a test had one."""
     entries: list[tuple[Entry, Origin]] = []
     problems: list[str] = []
     for name, data in files:
         document = _parse(name, data)
         service = document.pop("service", None)
         tables = document.pop("resource", [])
-        whole = Origin(file=name, line=1, lines=tuple(data.decode().splitlines()))
+        whole = Origin(file=name, text=data.decode())
         problems += [f"{whole.place(key)}: unknown key {key}; expected service or [[resource]]" for key in document]
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             raise InputError("resource is no array of tables", expected="[[resource]]", place=Place(name))
-        origins = _origins(whole, len(tables))
-        for table, origin in zip(tables, origins, strict=True):
+        for number, table in enumerate(tables):
+            origin = Origin(file=name, text=whole.text, table=number)
             defaults = {"service": service} if service is not None else {}
-            entry, faults = _entry({**defaults, **({"kind": Kind.CHILD} if "parent" in table else {}), **table}, origin)
+            entry, faults = _entry({**defaults, **({"kind": Kind.CHILD} if "parent" in table else {}), **table}, origin, thorough=thorough)
             problems += faults
             if entry:
                 entries.append((entry, origin))
@@ -175,30 +191,29 @@ def _read(files: Iterable[tuple[str, bytes]]) -> tuple[tuple[Entry, Origin], ...
 
 def _parse(name: str, data: bytes) -> dict[str, Any]:
     try:
-        return tomllib.loads(data.decode())
+        return rtoml.loads(data.decode())
     except UnicodeDecodeError as error:
         raise InputError(f"not UTF-8: {error.reason}", place=Place(name, data[: error.start].count(b"\n") + 1)) from error
-    except tomllib.TOMLDecodeError as error:
-        at = re.search(r"at line (\d+), column (\d+)", str(error))
+    except rtoml.TomlParsingError as error:
+        at = re.search(r"at line (\d+) column (\d+)", str(error))
         place = Place(name, int(at[1]), int(at[2])) if at else Place(name, data.count(b"\n") + 1)
         raise InputError(f"no TOML: {error}", place=place) from error
 
 
-def _origins(whole: Origin, count: int) -> list[Origin]:
-    """The lines of each entry. tomllib gives no positions, so the ``[[resource]]`` headers are looked for in the text."""
-    starts = [number for number, line in enumerate(whole.lines) if _TABLE.match(line)]
-    if len(starts) != count:  # written in another form (resource = [...]): all that is known is the file
-        return [whole] * count
-    ends = [*starts[1:], len(whole.lines)]
-    return [Origin(file=whole.file, line=a + 1, lines=whole.lines[a:b]) for a, b in zip(starts, ends, strict=True)]
-
-
-def _entry(table: Mapping[str, Any], origin: Origin) -> tuple[Entry | None, list[str]]:
+def _entry(table: Mapping[str, Any], origin: Origin, *, thorough: bool) -> tuple[Entry | None, list[str]]:
     try:
         entry = _validator().validate_python(table)
     except ValidationError as error:
-        return None, [_fault(part["loc"], part["type"], part["msg"], table, origin) for part in error.errors()]
-    return entry, [f"{origin.place(field)}: {entry.type}: {text}" for field, text in entry_faults(entry)]
+        return None, [_fault(part["loc"], part["type"], _said(part), table, origin) for part in error.errors()]
+    faults = entry_faults(entry) if thorough else ()
+    return entry, [f"{origin.place(field)}: {entry.type}: {text}" for field, text in faults]
+
+
+def _said(part: Any) -> str:
+    """pydantic's sentence, or a better one for what is no path."""
+    if part["type"] == "string_pattern_mismatch" and part["ctx"]["pattern"] == PATH:
+        return f"{part['input']!r} is no path: member names joined by '.', '[]' for the elements of a list, '*' for any key"
+    return str(part["msg"])
 
 
 def _fault(loc: Sequence[str | int], kind: str, message: str, table: Mapping[str, Any], origin: Origin) -> str:

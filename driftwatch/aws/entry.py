@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, StrictInt
 
 from driftwatch.domain.normalisation import Normalisation
-from driftwatch.domain.rule_tree import parse_path, plain_path, rule_tree
+from driftwatch.domain.rule_tree import PATH, parse_path, plain_path, rule_tree
 
 TYPE_NAME = r"^[A-Za-z0-9]+(::[A-Za-z0-9]+){2,3}$"
 REGION_NAME = r"^[a-z]{2}(-[a-z]+)+-\d$"
@@ -41,6 +42,7 @@ class Paging(StrEnum):
     SINGLE = "single"
 
 
+@lru_cache(maxsize=2**16)
 def path_segments(path: str) -> tuple[str, ...]:
     """The steps of a path: names, ``[]`` for "each element", ``*`` for "each value". ``A[]."b.c"`` -> ("A", "[]", "b.c").
 
@@ -58,19 +60,13 @@ def expression(value: object) -> tuple[str, str] | None:
     return (found[1], found[2] or "") if found else None
 
 
-def _a_path(path: object) -> object:
-    if isinstance(path, str):
-        path_segments(path)
-    return path
-
-
 def _one_or_many(value: object) -> object:
     """A single string or table stands for a list of one."""
     return [value] if isinstance(value, str | Mapping) else value
 
 
 Text = Annotated[str, Field(strict=True, min_length=1)]
-Path = Annotated[Text, BeforeValidator(_a_path)]
+Path = Annotated[Text, Field(pattern=PATH)]
 Operation = Annotated[Text, Field(pattern=OPERATION_NAME)]
 TypeName = Annotated[Text, Field(pattern=TYPE_NAME)]
 Params = Mapping[Text, Any]
@@ -96,7 +92,9 @@ class ListCall:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
     op: Operation
     items: Text
-    params: Annotated[tuple[Params, ...], BeforeValidator(_one_or_many), Field(min_length=1)] = ({},)
+    params: Annotated[tuple[Params, ...], BeforeValidator(_one_or_many), Field(min_length=1)] = field(
+        default_factory=lambda: ({},)
+    )
     """One listing is made with each set of parameters."""
     paging: Paging | None = None
     """None: the paginator where botocore has one, else a single call."""

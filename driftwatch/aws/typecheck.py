@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from driftwatch.aws.catalog import Catalog
+from driftwatch.aws.entry import entry_faults
 from driftwatch.aws.inspection import Inspection, Level, Problem
 from driftwatch.aws.sdk import Sdk
 from driftwatch.aws.typecheck_calls import check_calls, check_names
@@ -27,8 +28,11 @@ def check(catalog: Catalog, session: Any = None, *, types: Sequence[str] | None 
     problems: list[Problem] = []
     for entry in catalog.values() if types is None else [catalog[type_] for type_ in types]:
         inspection = Inspection(catalog=catalog, entry=entry, sdk=sdk)
+        faults = list(entry_faults(entry))
+        for needle, text in faults:
+            inspection.report(text, needle)
         check_names(inspection)
-        read = check_calls(inspection)
+        read = None if faults else check_calls(inspection)
         if read:
             check_document(inspection, read)
         problems += inspection.problems

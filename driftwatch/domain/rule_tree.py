@@ -16,6 +16,9 @@ ANY = "*"
 SECRET_MODES = ("value", "map-values", "whole")
 
 _STEP = re.compile(r'(?:(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<name>[^.\[\]"*]+)|(?P<any>\*))(?P<lists>(?:\[\])*)(?P<end>\.|$)')
+_ONE_STEP = r'("([^"\\]|\\.)*"|[^.\[\]"*]+|\*)(\[\])*'
+PATH = rf"^{_ONE_STEP}(\.{_ONE_STEP})*$"
+"""What a path looks like as a whole, for those who only want to know whether a text is one: member names joined by ``.``, and so on."""
 
 
 @dataclass(slots=True, eq=False)
