@@ -16,7 +16,7 @@ from driftwatch.aws.entry import Paging
 from driftwatch.domain.ledger import Checkpoint
 from driftwatch.domain.normalize import Normalisation, Normaliser, fingerprint, shape
 from driftwatch.domain.resource import Cell, Json, Resource
-from driftwatch.domain.scan import Plan, Reading, ReadUnit
+from driftwatch.domain.scan import Forecast, Plan, Reading, ReadUnit
 from driftwatch.domain.snapshot import Batch, CellRead, Gap, GapReason, Outcome
 from driftwatch.errors import DriftwatchError, InputError
 
@@ -60,6 +60,15 @@ class FakeCollector:
     def normalisation(self, resource_type: str) -> tuple[str, Normalisation]:
         rules = self.normalisations.get(resource_type, Normalisation(tags="Tags"))
         return shape(rules, self.key_id), rules
+
+    def forecast(self, known: Callable[[Cell], int], wanted: Callable[[Cell], bool]) -> list[Forecast]:
+        """One call for each cell's listing, and one for each of its resources, at ten a second."""
+        found = []
+        for cell in sorted(self._cells()):
+            if wanted(cell):
+                calls = 1 + known(cell)
+                found.append(Forecast(account=cell.account, region=cell.region, service="fake", calls=calls, seconds=calls / 10))
+        return found
 
     def plan(self, wanted: Callable[[Cell], bool]) -> Plan:
         cells = [cell for cell in sorted(self._cells()) if wanted(cell) and cell not in self.unplanned]

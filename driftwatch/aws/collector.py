@@ -10,6 +10,7 @@ from functools import cached_property
 from driftwatch.aws.calls import AwsCaller, Caller, Traffic
 from driftwatch.aws.embedded_yaml import read_yaml
 from driftwatch.aws.entry import Entry
+from driftwatch.aws.forecast import forecast
 from driftwatch.aws.intake import Form
 from driftwatch.aws.kept import Keeping, Kept
 from driftwatch.aws.planning import Discovery, Place, call_region, listings, plan
@@ -21,7 +22,7 @@ from driftwatch.aws.traffic import Counters, Limits
 from driftwatch.domain.embedded import YamlReader
 from driftwatch.domain.normalize import Normalisation, Normaliser, shape
 from driftwatch.domain.resource import Cell, Scope
-from driftwatch.domain.scan import Plan, Reading, ReadUnit
+from driftwatch.domain.scan import Forecast, Plan, Reading, ReadUnit
 from driftwatch.domain.snapshot import Batch, CellRead
 
 
@@ -74,6 +75,10 @@ class AwsCollector:
         places = self._discovery.places(list(self._accounts.values()))
         self._places = {place.account.id: place for place in places}
         return plan(self._catalog, self._types, places, wanted)
+
+    def forecast(self, known: Callable[[Cell], int], wanted: Callable[[Cell], bool]) -> list[Forecast]:
+        regions = {account: account.regions or tuple(self._sessions.regions(account)) for account in self._accounts.values()}
+        return forecast(self._catalog, self._types, regions, known, wanted)
 
     def normalisation(self, resource_type: str) -> tuple[str, Normalisation]:
         rules = self._catalog[resource_type].normalisation

@@ -92,9 +92,7 @@ class ListCall:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
     op: Operation
     items: Text
-    params: Annotated[tuple[Params, ...], BeforeValidator(_one_or_many), Field(min_length=1)] = field(
-        default_factory=lambda: ({},)
-    )
+    params: Annotated[tuple[Params, ...], BeforeValidator(_one_or_many), Field(min_length=1)] = field(default_factory=lambda: ({},))
     """One listing is made with each set of parameters."""
     paging: Paging | None = None
     """None: the paginator where botocore has one, else a single call."""

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from driftwatch.cli.context import Asking, AsOption, ConfigOption, JsonOption, KeyOption, actor, wired
-from driftwatch.cli.output import emit_json, request_progress, say, scan_progress
+from driftwatch.cli.output import emit_json, request_progress, say, scan_progress, table
 from driftwatch.cli.tables import cells_summary, findings_table
 from driftwatch.domain.request import RequestState
 from driftwatch.domain.resource import Cell
 from driftwatch.errors import DriftwatchError, InputError, NotFoundError
-from driftwatch.operations import describe, requests, serving, status
+from driftwatch.operations import describe, forecast, requests, serving, status
 from driftwatch.operations.identify import Act
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.scan import scan as run_scan
@@ -30,6 +30,7 @@ def scan(
         typer.Option(metavar="CELL", help="A held cell, ACCOUNT/REGION/TYPE: what vanished from it was really deleted. Needs --reason."),
     ] = None,
     reason: Annotated[str, typer.Option(help="Why the absence is real; goes into the ledger.")] = "",
+    plan: Annotated[bool, typer.Option("--plan", help="Make no call: tell how many a scan would make, and how long they last.")] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for a running daemon's scan, or print the request's id.")] = True,
     as_person: AsOption = None,
     key: KeyOption = None,
@@ -45,6 +46,9 @@ def scan(
     if confirmed and not reason:
         raise InputError("--confirm-absence was given without --reason", expected="the reason why the absence is real")
     with wired(config) as made:
+        if plan:
+            _plan(made.installation, list(cells or ()), json=json)
+            return
         person = actor(made, Asking(as_person, key), Act(action="scan", object=" ".join(confirmed))).person if confirmed else "command"
         names = list(cells or ())
         if requests.daemon_is_alive(made.installation):
@@ -52,6 +56,19 @@ def scan(
         else:
             code = _scan_here(made, names, confirmed, person, json=json)
     raise typer.Exit(code)
+
+
+def _plan(installation: Installation, cells: list[str], *, json: bool) -> None:
+    """The calls by service; the seconds are those of its busiest account and region, since limits hold for each of these."""
+    told = forecast.told(installation, serving.wanted(cells))
+    if json:
+        emit_json(told.document)
+        return
+    rows = [(line.service, line.calls, line.places, f"{line.seconds:.0f}") for line in told.services]
+    table(("service", "calls", "accounts x regions", "seconds at its rate limit"), rows)
+    say(f"{told.calls} calls; at best {told.seconds:.0f} s, if the slowest service is asked at its rate limit all the time")
+    if told.never_read:
+        say(f"{told.never_read} cells were never read, and count as empty: a first scan finds more, and asks for the details of it")
 
 
 def _scan_here(made: Wired, cells: list[str], confirmed: Mapping[str, str], person: str, *, json: bool) -> int:

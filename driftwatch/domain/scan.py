@@ -48,6 +48,17 @@ class Reading:
     """Whether details may be told as an earlier scan read them, where the catalogue allows it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """The calls that a scan will make of one service in one account and region, and for how many seconds its rate limit makes them last."""
+
+    account: str
+    region: str
+    service: str
+    calls: int
+    seconds: float
+
+
 class ScanStatus(StrEnum):
     RUNNING = "running"
     COMPLETE = "complete"

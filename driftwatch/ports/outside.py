@@ -17,7 +17,7 @@ from driftwatch.domain.change import Fetched
 from driftwatch.domain.ledger import Checkpoint
 from driftwatch.domain.normalize import Normalisation
 from driftwatch.domain.resource import Cell, Json
-from driftwatch.domain.scan import Plan, Reading, ReadUnit
+from driftwatch.domain.scan import Forecast, Plan, Reading, ReadUnit
 from driftwatch.domain.snapshot import Batch, CellRead
 
 # --- reading the cloud -----------------------------------------------------------------------------------------------------------------
@@ -34,6 +34,9 @@ class Collector(Protocol):
 
         Never raises for a failed call: that is a Gap. When `stopped` turns true, the rest is a Gap `aborted`.
         """
+
+    def forecast(self, known: Callable[[Cell], int], wanted: Callable[[Cell], bool]) -> Sequence[Forecast]:
+        """The calls that a scan of these cells will make, as far as can be told without one: `known` says how many resources a cell has."""
 
     def normalisation(self, resource_type: str) -> tuple[str, Normalisation]:
         """The current shape (hex digest) of a type, and the fields it stands for."""
