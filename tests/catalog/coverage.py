@@ -1,6 +1,6 @@
 """docs/coverage.md: what is read of each resource type, how it is made comparable, and how that is tested.
 
-    python -m tests.catalog.coverage          writes the page; a test holds it to the catalogue
+python -m tests.catalog.coverage          writes the page; a test holds it to the catalogue
 """
 
 from __future__ import annotations
@@ -36,19 +36,8 @@ def page() -> str:
     names = {name: entry.type for entry in catalog.values() for name in (entry.type, *entry.aliases)}
     covered = [name for name in config_types(sdk) if name in names]
     services = {entry.service for entry in catalog.values()}
-    lines = [
-        "# Coverage",
-        "",
-        f"{len(catalog)} resource types of {len(services)} services. AWS Config names {len(config_types(sdk))} types; {len(covered)} of them",
-        f"are read, and [below](#not-read) it says why {len(config_types(sdk)) - len(covered)} are not. Written by"
-        " `python -m tests.catalog.coverage` from the catalogue.",
-        "",
-        "*Listed* is the call that finds the resources, *details* the further calls for each. *Normalised* counts the rules: members dropped (d)",
-        "and kept as facts beside the configuration (f), states that settle (s), keyed lists (k), ordered lists (o), embedded documents (j) and",
-        "secrets (x). *Attributed* will say which of CloudTrail's events explain a change; no activity source is read yet. *Tested*: replies with",
-        "every member filled (every type), recorded or written replies (cases), a life in an emulated account (live).",
-        "",
-    ]
+    whole = len(config_types(sdk))
+    lines = ["# Coverage", "", *_introduction(len(catalog), len(services), whole, len(covered)), ""]
     for service in sorted(services):
         lines += [f"## {service}", "", "| type | listed | details | normalised | tested |", "|---|---|---|---|---|"]
         lines += [_row(entry) for entry in catalog.values() if entry.service == service]
@@ -56,6 +45,19 @@ def page() -> str:
     lines += ["## Not read", "", "| type | why |", "|---|---|"]
     lines += [f"| {name} | {_cell(why)} |" for name, why in sorted(reasons().items())]
     return "\n".join([*lines, ""])
+
+
+def _introduction(types: int, services: int, whole: int, covered: int) -> list[str]:
+    return [
+        f"{types} resource types of {services} services. AWS Config names {whole} types; {covered} of them are read, and",
+        f"[below](#not-read) it says why {whole - covered} are not. Written by `python -m tests.catalog.coverage` from the catalogue.",
+        "",
+        "*Listed* is the call that finds the resources, *details* the further calls for each. *Normalised* counts the rules: members",
+        "dropped (d) and kept as facts beside the configuration (f), states that settle (s), keyed lists (k), ordered lists (o), embedded",
+        "documents (j) and secrets (x). *Attributed* would say which of CloudTrail's events explain a change: no activity source is read",
+        "yet. *Tested*: replies with every member filled (every type), recorded or written replies (cases), a life in an emulated account",
+        "(live).",
+    ]
 
 
 def _row(entry: Entry) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -29,37 +30,72 @@ SDK = Sdk()
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 Answers = dict[str, Callable[[Mapping[str, Any], str], Any]]
 
-WORD = "canary-"
-"""How every generated text begins."""
+WORD, END = "canary+", "+end"
+"""How every generated text begins and ends. The whole is the base64 of some bytes as well: so bytes are found again, too."""
 
-FIXED = {("Deployment", "status"): "PRIMARY"}
+FIXED = {
+    ("Deployment", "status"): "PRIMARY",
+    ("CachePolicySummary", "Type"): "custom",
+    ("OriginRequestPolicySummary", "Type"): "custom",
+    ("ResponseHeadersPolicySummary", "Type"): "custom",
+}
 """(shape, member) -> the value without which an entry takes nothing of the reply."""
+LEFT_OUT = {
+    ("FirewallDomainListMetadata", "ManagedOwnerName"),  # then it is AWS's own
+    *((f"{name}Response", "NextToken") for name in ("Applications", "Segments", "Campaigns", "Templates")),  # no token leads on: a gap
+}
+"""(shape, member) that is not in a reply of which the entry takes something."""
+FIXED_FOR: dict[str, dict[tuple[str, str], str]] = {
+    f"AWS::DataSync::Location{name}": {("LocationListEntry", "LocationUri"): f"{scheme}://place"}
+    for name, scheme in {
+        "SMB": "smb",
+        "FSxLustre": "fsxl",
+        "S3": "s3",
+        "EFS": "efs",
+        "NFS": "nfs",
+        "ObjectStorage": "object-storage",
+        "HDFS": "hdfs",
+        "FSxWindows": "fsxw",
+    }.items()
+}
+"""The same, where it depends on the type."""
 
 
 class Filler:
     """Fills shapes; no word comes twice. Every list gets `elements` elements."""
 
-    def __init__(self, elements: int = 1) -> None:
+    def __init__(self, elements: int = 1, type_: str = "") -> None:
         self._elements = elements
+        self._fixed = {**FIXED, **FIXED_FOR.get(type_, {})}
         self._numbers = itertools.count(1)
 
     def word(self) -> str:
-        return f"{WORD}{next(self._numbers):06d}-end"
+        return f"{WORD}{next(self._numbers):09d}{END}"
 
     def filled(self, shape: Any, above: tuple[str, ...] = ()) -> Any:
         """A value for the shape with all its members; what contains itself is filled once."""
         kind = shape.type_name
         inside = (*above, shape.name)
         if kind == "structure":
-            members = {name: self.filled(one, inside) for name, one in shape.members.items() if one.name not in inside}
-            return members | {name: value for (owner, name), value in FIXED.items() if owner == shape.name}
+            members = {
+                name: self.filled(one, inside)
+                for name, one in shape.members.items()
+                if one.name not in inside and (shape.name, name) not in LEFT_OUT
+            }
+            return members | {name: value for (owner, name), value in self._fixed.items() if owner == shape.name}
         if kind == "list":
             return [] if shape.member.name in inside else [self.filled(shape.member, inside) for _ in range(self._elements)]
         if kind == "map":
             return {} if shape.value.name in inside else {self.filled(shape.key, inside): self.filled(shape.value, inside)}
         if kind in ("string", "character"):
             return shape.enum[0] if getattr(shape, "enum", None) else self.word()
-        plain = {"boolean": True, "timestamp": datetime(2026, 1, 1, tzinfo=UTC), "blob": self.word().encode(), "float": 1, "double": 1}
+        plain = {
+            "boolean": True,
+            "timestamp": datetime(2026, 1, 1, tzinfo=UTC),
+            "blob": base64.b64decode(self.word()),
+            "float": 1,
+            "double": 1,
+        }
         return plain.get(kind, next(self._numbers))
 
 
@@ -69,7 +105,7 @@ class GeneratedAws:
     def __init__(self, entry: Entry, sdk: Sdk, elements: int = 1) -> None:
         self._entry = entry
         self._sdk = sdk
-        self._filler = Filler(elements)
+        self._filler = Filler(elements, entry.type)
         self._replies: dict[str, dict[str, Any]] = {}
         self._elements: dict[tuple[str, str], Any] = {}
 

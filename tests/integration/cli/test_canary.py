@@ -28,6 +28,7 @@ from driftwatch.telemetry.metrics import Metrics
 from tests.integration.cli.test_story import run, shown, wired
 
 REGION = "us-east-1"
+CHANGED = "Zebra4canary99quagga"
 BEN = Actor(person="ben", method=Method.OS_USER, assurance=Assurance.LOCAL)
 Plant = Callable[[str], Any]
 
@@ -285,7 +286,9 @@ def test_planted_secrets_are_in_nothing_that_is_written(tmp_path: Path, caplog: 
     seen = {cell["type"]: cell["resources"] for cell in found["cells"]}
     assert [name for name in types if not seen[name]] == [], "a plant's resource was not read: the search would prove nothing"
     _baseline(config, house)
-    client("lambda").update_function_configuration(FunctionName="orders", Environment={"Variables": {"DB_PASSWORD": "Zebra4canary99quagga"}})
+    client("lambda").update_function_configuration(
+        FunctionName="orders", Environment={"Variables": {"DB_PASSWORD": "Zebra4canary99quagga"}}
+    )
     document = shown("scan", "--config", config, code=None)
     (finding,) = [item for item in document["findings"] if item["type"] == "AWS::Lambda::Function"]
     assert [change["path"] for change in finding["differences"]] == ["/Environment/Variables/DB_PASSWORD"], "the change of a secret shows"
@@ -308,7 +311,7 @@ def test_planted_secrets_are_in_nothing_that_is_written(tmp_path: Path, caplog: 
         metrics = Metrics()
         metrics.state(status.measure(made.installation))
         written.texts["metrics"] = generate_latest(metrics.registry)
-    planted = {plant.__name__: canary(plant) for plant in PLANTS} | {"changed": "Zebra4canary99quagga"}
+    planted = {plant.__name__: canary(plant) for plant in PLANTS} | {"changed": CHANGED}
     assert {name: where for name, secret in planted.items() if (where := written.holding(secret))} == {}
     _each_is_a_keyed_hash(written)
 
