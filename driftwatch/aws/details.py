@@ -124,7 +124,7 @@ class Details:
 
     def _each(self, stage: list[DetailCall], row: Row) -> Row:
         for detail in stage:
-            if row.live:
+            if row.live and _applies(detail, row):
                 self._guarded(row, detail, lambda detail=detail: self._put(row, detail, self._read(detail, row)))  # type: ignore[misc]
         return row
 
@@ -191,7 +191,7 @@ class Details:
     def _batch(self, detail: DetailCall, rows: list[Row]) -> list[Row]:
         by_region: dict[str | None, list[Row]] = {}
         for row in rows:
-            if row.live:
+            if row.live and _applies(detail, row):
                 by_region.setdefault(row.region, []).append(row)
         for group in by_region.values():
             self._ask_batch(detail, group)
@@ -269,6 +269,10 @@ class Details:
                         joined[str(search(join.match, element))] = self._take(detail, element)
                 self._joined[id(detail)] = joined
             return self._joined[id(detail)]
+
+
+def _applies(detail: DetailCall, row: Row) -> bool:
+    return not detail.when or bool(search(detail.when, row.item))
 
 
 def _raise(failed: CallFailed) -> None:

@@ -144,6 +144,8 @@ class DetailCall:
     join: Join | None = None
     every: Every | None = None
     paging: Paging | None = None
+    when: Text | None = None
+    """JMESPath predicate on the item: where it is false, the call has no meaning for this resource, and is not made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,5 +242,7 @@ def _detail_faults(entry: Entry) -> Iterable[tuple[str, str]]:
     for detail in entry.detail:
         if detail.batch and detail.join:
             yield "detail", f"{detail.op}: batch and join exclude each other"
+        if detail.when and (detail.join or detail.into == "@"):
+            yield "detail", f"{detail.op}: when is for further details of a resource: not for a join, and not for what replaces the item"
         if detail.every and (detail.batch or detail.join):
             yield "detail", f"{detail.op}: every is for details that are read one by one; a batch or a join is read in every scan"

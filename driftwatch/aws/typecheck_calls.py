@@ -145,6 +145,8 @@ def _check_detail(inspection: Inspection, detail: DetailCall, item: Type, bound:
     operation = _operation(inspection, detail.op, *where)
     if item.form not in (Form.OBJECT, Form.MAP, Form.FREE) and detail.into != "@":
         raise PathError(f'the item is {item}, so that {detail.into!r} cannot be added: shape it in items, as in "Urls[].{{Url: @}}"')
+    if detail.when:
+        infer(detail.when, item)
     names = bound if detail.join else {**bound, "item": item}
     params = dict(detail.params)
     if detail.batch:

@@ -21,8 +21,12 @@ _DEFAULT_KEY: Final = (
 )
 
 
+_NO_POLICY: Final = frozenset({"CodeBuild_20161006.GetResourcePolicy"})
+_ABSENT: Final = b'{"__type":"ResourceNotFoundException","message":"there is no policy"}'
+
+
 class StandIn:
-    """A WSGI layer before moto: the URLs of functions (none) and of queues, the default key of volumes, the region of a listed bucket."""
+    """A WSGI layer before moto: the URLs of functions (none) and of queues, policies that nobody set, the default key of volumes, the region of a listed bucket."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -30,6 +34,8 @@ class StandIn:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if _FUNCTION_URLS.fullmatch(environ.get("PATH_INFO", "")):
             return _answer(start_response, "application/json", b'{"FunctionUrlConfigs": []}')
+        if environ.get("HTTP_X_AMZ_TARGET") in _NO_POLICY:
+            return _answer(start_response, "application/x-amz-json-1.1", _ABSENT, "400 Bad Request")
         if _form(environ).get("Action") == ["GetEbsDefaultKmsKeyId"]:
             return _answer(start_response, "text/xml", _DEFAULT_KEY)
         if environ["REQUEST_METHOD"] == "GET" and "max-buckets=" in environ.get("QUERY_STRING", ""):
@@ -74,8 +80,8 @@ def _region(bucket: str) -> bytes:
     return b"us-east-1"
 
 
-def _answer(start_response: StartResponse, content_type: str, body: bytes) -> list[bytes]:
-    start_response("200 OK", [("Content-Type", content_type), ("x-amzn-RequestId", "simulated"), _length(body)])
+def _answer(start_response: StartResponse, content_type: str, body: bytes, status: str = "200 OK") -> list[bytes]:
+    start_response(status, [("Content-Type", content_type), ("x-amzn-RequestId", "simulated"), _length(body)])
     return [body]
 
 

@@ -23,6 +23,7 @@ from moto import mock_aws
 
 from driftwatch.aws.catalog import load
 from driftwatch.aws.collector import AwsCollector
+from driftwatch.aws.planning import Place, plan
 from driftwatch.aws.rows import filled, search
 from driftwatch.aws.sessions import Account
 from driftwatch.aws.traffic import Limits
@@ -88,7 +89,7 @@ def _scanned(type_: str) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     gaps: list[Gap] = []
     with closing(AwsCollector(load(), [account], TEST_KEY, TEST_KEY_ID, types=[type_], limits=Limits(calls_per_place=1))) as collector:
-        for unit in collector.plan(lambda _cell: True).units:
+        for unit in plan(load(), [type_], [Place(account=account, regions=(REGION,))], lambda _cell: True).units:
             for event in collector.read(unit, Reading(), lambda: False):
                 if isinstance(event, Batch):
                     found |= {one.id: {"config": one.config, "tags": one.tags} for one in event.resources}
