@@ -85,12 +85,16 @@ class Details:
     def _filter(self, row: Row) -> Row:
         """Applies `keep` before the details, unless it asks for what only they bring."""
         if row.live and self.entry.keep and not self._keep_is_late(row):
-            row.gone = not search(self.entry.keep, row.item)
+            row.gone = not self._keeps(row)
         return row
+
+    def _keeps(self, row: Row) -> bool:
+        """What `keep` says of the row; `$account` in it is the account that is read."""
+        return bool(search((self.entry.keep or "").replace("$account", str(row.bound.get("account", ""))), row.item))
 
     def _filter_late(self, row: Row) -> Row:
         if row.live and self.entry.keep:
-            row.gone = not search(self.entry.keep, row.item)
+            row.gone = not self._keeps(row)
         return row
 
     def _keep_is_late(self, row: Row) -> bool:
@@ -164,6 +168,8 @@ class Details:
         taken = [self._take(detail, page) for page in self.caller.pages(service, operation, params, region, detail.paging)]
         if len(taken) == 1:
             return taken[0]
+        if all(isinstance(part, Mapping) for part in taken):
+            return {name: value for part in taken for name, value in part.items()}
         return [element for part in taken for element in part or ()]
 
     def _take(self, detail: DetailCall, reply: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +12,7 @@ from typing import Any
 from driftwatch.aws.calls import CallFailed
 from driftwatch.aws.entry import Entry, Kind, expression
 from driftwatch.aws.failures import problem_of
-from driftwatch.aws.rows import Row, search, values_at
+from driftwatch.aws.rows import PLACEHOLDER, Row, search, values_at
 from driftwatch.domain.canonical import encode, to_json
 from driftwatch.domain.normalize import Normaliser, fingerprint
 from driftwatch.domain.resource import Cell, Json, Resource
@@ -25,7 +24,6 @@ MAX_GAPS = 1000
 MAX_FACTS_BYTES = 16 * 1024
 """Facts of one resource are for people to look at; more than this much of them is left out."""
 
-_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _ESCAPED = str.maketrans({"%": "%25", "|": "%7C", "*": "%2A", "?": "%3F"})
 
 
@@ -212,10 +210,10 @@ class CellIntake:
             found = search(template, document)
             return found if isinstance(found, str) and found else None
         given = {**bound, "region": region}
-        values = {path: given[path] if path in given else search(path, document) for path in _PLACEHOLDER.findall(template)}
+        values = {path: given[path] if path in given else search(path, document) for path in PLACEHOLDER.findall(template)}
         if any(value is None for value in values.values()):
             return None
-        return _PLACEHOLDER.sub(lambda match: str(values[match[1]]), template)
+        return PLACEHOLDER.sub(lambda match: str(values[match[1]]), template)
 
     def _is_double(self, resource: Resource) -> bool:
         """Whether the resource came before. Overlapping pages may repeat it as it was; two different ones under one id are a fault."""

@@ -10,7 +10,8 @@ from botocore.validate import ParamValidator
 
 from driftwatch.aws.entry import expression
 from driftwatch.aws.expressions import infer
-from driftwatch.aws.shapes import Form, PathError, Type, did_you_mean, of_shape
+from driftwatch.aws.rows import PLACEHOLDER, is_template
+from driftwatch.aws.shapes import NULL, Form, PathError, Type, did_you_mean, of_shape
 
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -41,6 +42,8 @@ def _filled(value: Any, shape: Any, names: Mapping[str, Type], where: str, fault
     kind = shape.type_name if shape is not None else ""
     if found := expression(value):
         return _bound(value, *found, shape, names, where, faults)
+    if is_template(value):
+        return _templated(value, shape, names, where, faults)
     if isinstance(value, Mapping) and kind in ("structure", "map"):
         shapes = shape.members if kind == "structure" else dict.fromkeys(value, shape.value)
         return {key: _filled(item, shapes.get(key), names, f"{where}.{key}".lstrip("."), faults) for key, item in value.items()}
@@ -67,6 +70,18 @@ def _bound(text: str, name: str, path: str, shape: Any, names: Mapping[str, Type
     wanted = of_shape(shape).form
     if shape is not None and Form.FREE not in (found.form, wanted) and found.form is not wanted:
         faults.append(f"{where}: {text} is {found}; expected {of_shape(shape)}")
+    return dummy(shape)
+
+
+def _templated(template: str, shape: Any, names: Mapping[str, Type], where: str, faults: list[str]) -> Any:
+    for name in PLACEHOLDER.findall(template):
+        try:
+            found = names[name] if name in names else infer(name, names.get("item", NULL))
+        except PathError as error:
+            faults.append(f"{where}: {{{name}}}: {error}")
+        else:
+            if not found.is_scalar:
+                faults.append(f"{where}: {{{name}}} is {found}, not a single value")
     return dummy(shape)
 
 

@@ -119,7 +119,7 @@ def _is_kept(entry: Entry, item: Any) -> bool:
         return True
     later = {detail.into for detail in entry.detail}
     used = members_used(entry.keep)
-    undecided = "@" in later or used & later or ("+" in later and not used <= set(item))
+    undecided = "$account" in entry.keep or "@" in later or used & later or ("+" in later and not used <= set(item))
     return bool(undecided) or bool(search(entry.keep, item))
 
 
@@ -131,6 +131,6 @@ def _taken(entry: Entry, detail: DetailCall, reply: Mapping[str, Any]) -> _Kept:
     if detail.join:
         return _Kept(documents=tuple((None, search(detail.take, element)) for element in found))
     elements = found if detail.batch else [found]
-    if detail.into == "@" and entry.keep:
+    if detail.into == "@" and entry.keep and "$account" not in entry.keep:
         elements = [element for element in elements if search(entry.keep, element) is not False]
     return _Kept(documents=tuple((None, element) for element in elements))

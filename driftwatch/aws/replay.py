@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from driftwatch.aws.catalog import Catalog
@@ -26,7 +27,7 @@ PUBLIC_TEST_KEY = b"driftwatch: the public test key of catalog replay"
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
-"""What a replay takes for the account and region of the replies: they do not say."""
+"""What a replay takes for the account and region of the replies: they do not say. So nothing is left out for being another account's."""
 
 
 def replay(paths: Sequence[Path], catalog: Catalog, key: bytes, sdk: Sdk | None = None) -> Iterator[dict[str, Json]]:
@@ -44,9 +45,10 @@ def replay(paths: Sequence[Path], catalog: Catalog, key: bytes, sdk: Sdk | None 
             yield {"path": str(path), **found}
 
 
-def _directory(path: Path, catalog: Catalog, key: bytes, sdk: Sdk) -> dict[str, Json]:
+def _directory(path: Path, catalog: Mapping[str, Entry], key: bytes, sdk: Sdk) -> dict[str, Json]:
     """Reads the types whose listing was recorded, by the collector's own code."""
     files = sorted(file for file in path.iterdir() if is_reply(file))
+    catalog = {name: replace(entry, keep=None) if "$account" in (entry.keep or "") else entry for name, entry in catalog.items()}
     if not files:
         raise InputError(f"{path} holds no recorded reply", expected="files <service>.<Operation>_<n>.json")
     replies = [read_reply(file) for file in files]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import jmespath
 
 from driftwatch.aws.calls import CallFailed
 from driftwatch.aws.entry import expression, path_segments
 from driftwatch.domain.snapshot import GapReason
+
+PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+"""A name in braces, in the template of an ARN."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -84,11 +88,28 @@ def filled(value: Any, names: Mapping[str, Any], operation: str) -> Any:
         if result is None:
             raise CallFailed(GapReason.INVALID_ITEM, operation=operation, detail=f"the item has no {value.removeprefix('$item.')}")
         return result
+    if is_template(value):
+        return _from_template(value, names, operation)
     if isinstance(value, Mapping):
         return {key: filled(item, names, operation) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [filled(item, names, operation) for item in value]
     return value
+
+
+def is_template(value: object) -> TypeGuard[str]:
+    """Whether a value is an ARN with names of the item, or of what is bound, in braces."""
+    return isinstance(value, str) and value.startswith("arn:") and bool(PLACEHOLDER.search(value))
+
+
+def _from_template(template: str, names: Mapping[str, Any], operation: str) -> str:
+    def part(found: re.Match[str]) -> str:
+        value = names[found[1]] if found[1] in names else search(found[1], names.get("item"))
+        if value is None:
+            raise CallFailed(GapReason.INVALID_ITEM, operation=operation, detail=f"the item has no {found[1]}")
+        return str(value)
+
+    return PLACEHOLDER.sub(part, template)
 
 
 def in_order(pool: Executor | None, work: Callable[[T], R], inputs: Iterable[T], window: int) -> Iterator[R]:

@@ -198,8 +198,8 @@ def _taken(inspection: Inspection, detail: DetailCall, operation: Operation, ite
     aggregated = operation.paginator is not None and bool(roots(detail.take) & operation.result_roots)
     one_page = detail.paging is Paging.SINGLE and operation.paginator is not None and not aggregated
     paging = _check_paging(inspection, operation, detail.paging, detail.take, *where, page_by_page=not one_page)
-    if paging is not Paging.SINGLE and not taken.is_list:
-        raise PathError(f"take = {detail.take!r} yields what is {taken}: the pages of a detail are lists, to be joined")
+    if paging is not Paging.SINGLE and not taken.is_list and taken.form is not Form.MAP:
+        raise PathError(f"take = {detail.take!r} yields what is {taken}: the pages of a detail are lists or maps, to be joined")
     return taken
 
 

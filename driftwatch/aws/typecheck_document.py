@@ -10,6 +10,7 @@ from driftwatch.aws.entry import Entry, expression, path_segments
 from driftwatch.aws.expressions import infer
 from driftwatch.aws.inspection import Inspection
 from driftwatch.aws.places import Place, matches, walk
+from driftwatch.aws.rows import PLACEHOLDER
 from driftwatch.aws.shapes import FREE, Form, PathError, Type, did_you_mean, list_of, map_of, member, object_of, resolve
 from driftwatch.aws.typecheck_calls import Read
 
@@ -19,7 +20,6 @@ TAG_MEMBERS = (("Key", "Value"), ("key", "value"), ("TagKey", "TagValue"), ("tag
 _SHOWN = 20
 """Unreviewed members that one warning names."""
 
-_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _KEY_NAMES = re.compile(r"^(key|name|id|arn|.*(id|arn|name|key|type|identifier))$", re.IGNORECASE)
 
 
@@ -43,7 +43,7 @@ def _check_names(inspection: Inspection, read: Read) -> None:
             inspection.report(f"id: {path} is not bound{did_you_mean(path, known)}", "id", path)
     paths += [(name, path) for name in ("label", "owner", "item_region") if (path := getattr(entry, name))]
     if entry.arn and entry.arn.startswith("arn:"):
-        paths += [("arn", path) for path in _PLACEHOLDER.findall(entry.arn) if path not in read.bound]
+        paths += [("arn", path) for path in PLACEHOLDER.findall(entry.arn) if path not in read.bound]
     elif entry.arn:
         paths.append(("arn", entry.arn))
     for name, path in paths:
@@ -259,7 +259,7 @@ def _warn_unreviewed(inspection: Inspection, document: Type) -> None:
 def _covered(entry: Entry) -> tuple[_Rules, _Rules]:
     """The paths that the entry names: those that speak for all below them, and those that speak for themselves (and scalars in them)."""
     names = tuple(path for path in (*entry.id, entry.label, entry.owner, entry.item_region, entry.tags) if path)
-    names += tuple(_PLACEHOLDER.findall(entry.arn or "")) if (entry.arn or "").startswith("arn:") else (entry.arn,) if entry.arn else ()
+    names += tuple(PLACEHOLDER.findall(entry.arn or "")) if (entry.arn or "").startswith("arn:") else (entry.arn,) if entry.arn else ()
     rules = (*entry.unreadable, *entry.reviewed, *entry.normalisation.drop, *entry.ordered, *entry.lower, *entry.lift, *entry.json)
     whole = _Rules((*rules, *entry.secret))
     for name in names:

@@ -28,9 +28,6 @@ accounts:
     regions: [{", ".join(REGIONS)}]
 # What lies in the simulated accounts; `driftwatch catalog list` names all that could be watched.
 types:
-  - "AWS::IAM::*"
-  - "AWS::EC2::*"
-  - "Driftwatch::*"
 {{types}}
 baselines:
   - name: {BASELINE}
@@ -78,11 +75,47 @@ people:
 
 
 TYPES: Final = (
-    *("S3::Bucket", "KMS::Key", "KMS::Alias", "Lambda::Function", "DynamoDB::Table", "RDS::DBInstance", "ECR::Repository"),
-    *("ECS::Cluster", "ECS::Service", "ECS::TaskDefinition", "EFS::FileSystem", "SecretsManager::Secret", "SSM::Parameter"),
-    *("SNS::Topic", "SNS::Subscription", "SQS::Queue", "Events::Rule", "Events::EventBus", "Logs::LogGroup", "CloudWatch::Alarm"),
-    *("CloudTrail::Trail", "ElasticLoadBalancingV2::*", "Route53::*"),
+    *(f"AWS::CloudTrail::{name}" for name in ("Trail",)),
+    *(f"AWS::CloudWatch::{name}" for name in ("Alarm",)),
+    *(f"AWS::DynamoDB::{name}" for name in ("Table",)),
+    *(
+        f"AWS::EC2::{name}"
+        for name in (
+            "Instance",
+            "SecurityGroup",
+            "VPC",
+            "Subnet",
+            "RouteTable",
+            "InternetGateway",
+            "NatGateway",
+            "NetworkAcl",
+            "EIP",
+            "VPCEndpoint",
+            "FlowLog",
+            "Volume",
+            "LaunchTemplate",
+        )
+    ),
+    *(f"Driftwatch::EC2::{name}" for name in ("EbsEncryptionByDefault",)),
+    *(f"AWS::ECR::{name}" for name in ("Repository",)),
+    *(f"AWS::ECS::{name}" for name in ("Cluster", "Service", "TaskDefinition")),
+    *(f"AWS::EFS::{name}" for name in ("FileSystem",)),
+    *(f"AWS::ElasticLoadBalancingV2::{name}" for name in ("LoadBalancer", "Listener", "TargetGroup")),
+    *(f"AWS::Events::{name}" for name in ("EventBus", "Rule")),
+    *(f"AWS::IAM::{name}" for name in ("User", "Role", "Group", "ManagedPolicy", "AccessKey")),
+    *(f"Driftwatch::IAM::{name}" for name in ("AccountPasswordPolicy", "AccountSummary")),
+    *(f"AWS::KMS::{name}" for name in ("Key", "Alias")),
+    *(f"AWS::Lambda::{name}" for name in ("Function",)),
+    *(f"AWS::Logs::{name}" for name in ("LogGroup",)),
+    *(f"AWS::RDS::{name}" for name in ("DBInstance",)),
+    *(f"AWS::Route53::{name}" for name in ("HostedZone", "RecordSet")),
+    *(f"AWS::S3::{name}" for name in ("Bucket",)),
+    *(f"AWS::SecretsManager::{name}" for name in ("Secret",)),
+    *(f"AWS::SNS::{name}" for name in ("Topic", "Subscription")),
+    *(f"AWS::SQS::{name}" for name in ("Queue",)),
+    *(f"AWS::SSM::{name}" for name in ("Parameter",)),
 )
+"""What lies in the simulated accounts, and what moto answers in full."""
 
 
 def write(folder: Path, port: int) -> Path:
@@ -98,5 +131,5 @@ def write(folder: Path, port: int) -> Path:
     (folder / "policy.yaml").write_text(POLICY)
     (folder / "people.yaml").write_text(PEOPLE)
     config = folder / "driftwatch.yaml"
-    config.write_text(CONFIG.format(port=port, types="\n".join(f'  - "AWS::{name}"' for name in TYPES)))
+    config.write_text(CONFIG.format(port=port, types="\n".join(f'  - "{name}"' for name in TYPES)))
     return config

@@ -26,7 +26,7 @@ _ABSENT: Final = b'{"__type":"ResourceNotFoundException","message":"there is no 
 
 
 class StandIn:
-    """A WSGI layer before moto: the URLs of functions (none) and of queues, policies that nobody set, the default key of volumes, the region of a listed bucket."""
+    """A WSGI layer before moto: policies that nobody set, the URLs of functions (none) and of queues, a default key, regions of buckets."""
 
     def __init__(self, application: Application) -> None:
         self._application = application

@@ -216,3 +216,77 @@ def test_a_failed_join_makes_the_whole_cell_incomplete() -> None:
     got, _ = read([JOINED], {"demo:ListThings": things("a", "b"), "demo:ListRoles": failure()})
     assert got.gaps(cell()) == [(GapReason.DENIED, None)]
     assert got.ids(cell()) == []
+
+
+def test_a_call_that_means_nothing_for_a_resource_is_not_made() -> None:
+    one = entry(detail=(DetailCall(into="Policy", op="GetPolicy", params={"Arn": "$item.Arn"}, take="Policy", when="Arn"),))
+    listed = {"Things": [{"Name": "a"}, {"Name": "b", "Arn": "arn:b"}]}
+    got, caller = read([one], {"demo:ListThings": listed, "demo:GetPolicy": {"Policy": "p"}})
+    assert got.resources[cell()]["a"].config == {"Name": "a"}
+    assert got.resources[cell()]["b"].config["Policy"] == "p"
+    assert caller.count("demo:GetPolicy") == 1
+
+
+def test_an_arn_is_made_of_the_item_and_of_where_it_is() -> None:
+    params = {"ResourceArn": "arn:{partition}:demo:{region}:{account}:thing/{Name}"}
+    one = entry(detail=(DetailCall(into="Tags", op="ListTags", params=params, take="Tags"),))
+    got, caller = read([one], {"demo:ListThings": things("a"), "demo:ListTags": {"Tags": {"owner": "ana"}}})
+    assert caller.log[-1][1] == {"ResourceArn": "arn:aws:demo:eu-west-1:111122223333:thing/a"}
+    assert got.ends[cell()].complete
+
+
+def test_an_arn_of_which_a_part_is_missing_is_a_gap_and_no_call() -> None:
+    one = entry(detail=(DetailCall(into="Tags", op="ListTags", params={"ResourceArn": "arn:{partition}:demo:{Missing}"}, take="Tags"),))
+    got, caller = read([one], {"demo:ListThings": things("a")})
+    assert got.gaps(cell()) == [(GapReason.INVALID_ITEM, "a")]
+    assert caller.count("demo:ListTags") == 0
+
+
+def test_a_map_that_comes_in_pages_is_put_together() -> None:
+    one = entry(detail=(DetailCall(into="Tags", op="ListTags", params=BY_NAME, take="Tags"),))
+    answers = {"demo:ListThings": things("a"), "demo:ListTags": [{"Tags": {"a": "1"}}, {"Tags": {"b": "2"}}]}
+    got, _ = read([one], answers)
+    assert got.resources[cell()]["a"].config["Tags"] == {"a": "1", "b": "2"}
+
+
+def test_what_belongs_to_another_account_can_be_left_out() -> None:
+    one = entry(keep="Owner == '$account'")
+    listed = {"Things": [{"Name": "ours", "Owner": "111122223333"}, {"Name": "shared", "Owner": "999999999999"}]}
+    got, _ = read([one], {"demo:ListThings": listed})
+    assert got.ids(cell()) == ["ours"]
+
+
+@pytest.mark.parametrize(("state", "reason"), [("CREATING", GapReason.SETTLING), ("ACTIVE", None), (None, None)])
+def test_a_resource_that_the_service_still_changes_is_a_gap(state: str | None, reason: GapReason | None) -> None:
+    one = entry(settling={"State": ("CREATING", "UPDATING")})
+    listed = {"Things": [{"Name": "a", **({"State": state} if state else {})}, {"Name": "b", "State": "ACTIVE"}]}
+    got, _ = read([one], {"demo:ListThings": listed})
+    assert got.gaps(cell()) == ([(reason, "a")] if reason else [])
+    assert "b" in got.ids(cell()), "the others are read"
+    assert got.ends[cell()].complete == (reason is None)
+
+
+@pytest.mark.parametrize(("pending", "settled"), [({}, True), ([], True), (None, True), ({"Class": "large"}, False)])
+def test_whatever_is_pending_says_that_it_has_not_settled(pending: object, settled: bool) -> None:
+    one = entry(settling={"Pending": ()})
+    got, _ = read([one], {"demo:ListThings": {"Things": [{"Name": "a", "Pending": pending}]}})
+    assert got.ends[cell()].complete is settled
+
+
+def test_facts_are_beside_the_configuration_and_move_no_fingerprint() -> None:
+    one = entry(facts=("Running", "Parts[].Used"))
+    prints = []
+    for number in (1, 2):
+        item = {"Name": "a", "Running": number, "Parts": [{"Id": "x", "Used": number}, {"Id": "y", "Used": 5}]}
+        got, _ = read([one], {"demo:ListThings": {"Things": [item]}})
+        found = got.resources[cell()]["a"]
+        assert found.facts == {"Running": number, "Parts[].Used": [number, 5]}
+        assert "Running" not in found.config
+        prints.append(found.fingerprint)
+    assert prints[0] == prints[1]
+
+
+def test_facts_beyond_all_measure_are_left_out() -> None:
+    one = entry(facts=("Text",))
+    got, _ = read([one], {"demo:ListThings": {"Things": [{"Name": "a", "Text": "x" * 20_000}]}})
+    assert got.resources[cell()]["a"].facts == {}
