@@ -13,6 +13,7 @@ from driftwatch.aws.entry import Entry
 from driftwatch.aws.forecast import forecast
 from driftwatch.aws.intake import Form
 from driftwatch.aws.kept import Keeping, Kept
+from driftwatch.aws.patience import Patience
 from driftwatch.aws.planning import Discovery, Place, call_region, listings, plan
 from driftwatch.aws.reading import UnitReader
 from driftwatch.aws.replies import result_roots
@@ -61,6 +62,7 @@ class AwsCollector:
         self._traffic = Traffic(self._limits)
         self._discovery = Discovery(lambda account: AwsCaller(self._sessions, self._traffic, account.id), self._sessions.regions)
         self._kept = Kept()
+        self._patience = Patience()
         self._places: dict[str, Place] = {}
 
     @property
@@ -109,6 +111,7 @@ class AwsCollector:
                 alike=lambda entry: self._members[_question(entry)],
                 clock=self._clock,
                 keeping=lambda: Keeping(kept=self._kept, account=account.id, use=reading.may_keep, clock=self._clock),
+                patience=self._patience,
             ).read()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -92,25 +92,28 @@ def _operation(sdk: Sdk, service: str, name: str) -> Operation:
         raise InputError(str(error)) from error
 
 
-def _singular(word: str) -> str:
+def _forms(word: str) -> set[str]:
+    """The word in lower case, and what it may be the plural of."""
     word = word.lower()
-    for ending, by in (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("s", "")):
-        if word.endswith(ending) and not word.endswith("ss"):
-            return word.removesuffix(ending) + by
-    return word
+    endings = {"ies": "y", "es": "", "s": ""}
+    return {word} | {word.removesuffix(ending) + by for ending, by in endings.items() if word.endswith(ending)}
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two words are one noun, in the singular or the plural."""
+    return bool(_forms(one) & _forms(other))
 
 
 def _noun_of(operation: str) -> str:
     verb = next((verb for verb in _LISTING if operation.startswith(verb)), "")
-    return _singular(operation.removeprefix(verb))
+    return operation.removeprefix(verb)
 
 
 def _listing_of(noun: str, service: str, sdk: Sdk) -> Operation:
     """The reading operation with the type's noun that yields a list; the fuller of two, then the one that needs less."""
-    wanted = _singular(noun)
     candidates = []
     for name in sdk.operations(service):
-        if name.startswith(_LISTING) and _noun_of(name) in (wanted, f"{wanted}summarie", f"{wanted}summary", f"{wanted}name"):
+        if name.startswith(_LISTING) and any(_same(_noun_of(name), noun + more) for more in ("", "Summary", "Name")):
             operation = sdk.operation(service, name)
             if _lists(operation):
                 element = _element(operation)
@@ -140,7 +143,7 @@ def _element(operation: Operation) -> Type:
 
 def _list_call(operation: Operation, items: str | None, noun: str) -> tuple[ListCall, Type]:
     paths = _lists(operation)
-    path = items or next((path for path in paths if _singular(path.rpartition(".")[2]) == _singular(noun)), paths[0] if paths else "@")
+    path = items or next((path for path in paths if _same(path.rpartition(".")[2], noun)), paths[0] if paths else "@")
     try:
         found = infer(path, operation.output)
     except PathError as error:
@@ -184,7 +187,7 @@ def _is_token(name: str) -> bool:
 def _details_of(noun: str, found: _Draft, sdk: Sdk) -> Iterator[str]:
     operations = sdk.operations(found.service)
     for name in operations:
-        single = name.startswith(("Describe", "Get")) and _singular(name.removeprefix("Describe").removeprefix("Get")) == _singular(noun)
+        single = name.startswith(("Describe", "Get")) and _same(_noun_of(name), noun)
         if single and name != found.listing.op and _required(sdk.operation(found.service, name)):
             yield name
     if not any(name in found.item.members for name in _TAG_LISTS):

@@ -12,7 +12,9 @@ from typing import Any
 from driftwatch.aws.calls import CallFailed
 from driftwatch.aws.entry import Entry, Kind, expression
 from driftwatch.aws.failures import problem_of
+from driftwatch.aws.patience import Patience
 from driftwatch.aws.rows import PLACEHOLDER, Row, search, values_at
+from driftwatch.aws.traffic import Limits
 from driftwatch.domain.canonical import encode, to_json
 from driftwatch.domain.normalize import Normaliser, fingerprint
 from driftwatch.domain.resource import Cell, Json, Resource
@@ -76,8 +78,9 @@ class CellIntake:
     cell: Cell
     entry: Entry
     form: Form
-    batch_size: int
-    max_item_bytes: int
+    limits: Limits
+    patience: Patience
+    clock: Callable[[], datetime]
     listed: int = 0
     _waiting: list[tuple[Resource, Resource | None]] = field(default_factory=list)
     _seen: dict[int, int] = field(default_factory=dict)
@@ -102,7 +105,7 @@ class CellIntake:
         except (ValueError, TypeError, RecursionError) as error:
             # the text of such an error may hold values
             self._gap(GapReason.INVALID_ITEM, f"the item cannot be normalised ({type(error).__name__})", None, name)
-        if len(self._waiting) >= self.batch_size:
+        if len(self._waiting) >= self.limits.batch_size:
             yield self._batch()
 
     def rest(self) -> Iterator[Batch]:
@@ -152,7 +155,7 @@ class CellIntake:
             raise _UnfitError(GapReason.INVALID_ITEM, f"an item without {' and '.join(self.entry.id)}")
         document = row.item if isinstance(row.item, Mapping) else {"Value": row.item}
         self._check_readable(document)
-        self._check_settled(document)
+        self._check_settled(document, name)
         arn = self._arn(document, row.bound, region)
         label = search(self.entry.label, document) if self.entry.label else None
         text = label if isinstance(label, str) else None
@@ -169,11 +172,23 @@ class CellIntake:
                 reason, code = problem_of(problem)
                 raise _UnfitError(reason, f"the service could not read a part of it: {path}{f' ({code})' if code else ''}")
 
-    def _check_settled(self, document: Mapping[str, Any]) -> None:
+    def _check_settled(self, document: Mapping[str, Any], name: str) -> None:
+        """Raises _UnfitError for what the service is still changing, unless it was waited for long enough."""
+        if not self.entry.settling:
+            return
+        sign = next(self._signs(document), None)
+        if sign is None:
+            self.patience.settled((self.cell, name))
+        elif self.patience.waits((self.cell, name), self.clock()):
+            raise _UnfitError(GapReason.SETTLING, f"the service is still changing it: {sign}")
+
+    def _signs(self, document: Mapping[str, Any]) -> Iterator[str]:
         for path, passing in self.entry.settling.items():
             for value in values_at(path, document):
-                if value in passing or (not passing and value not in (None, "", [], {})):
-                    raise _UnfitError(GapReason.SETTLING, f"the service is still changing it: {path}{f' is {value}' if passing else ''}")
+                if passing and value in passing:
+                    yield f"{path} is {value}"
+                elif not passing and value not in (None, "", [], {}):
+                    yield f"there is {path}"
 
     def _facts(self, document: Mapping[str, Any]) -> dict[str, Json]:
         """The facts by path: one value, or the list of those in the elements of a list; none where they would be too large."""
@@ -187,9 +202,9 @@ class CellIntake:
     def _made(self, normaliser: Normaliser, document: Mapping[str, Any], name: str, arn: str | None, label: str | None) -> Resource:
         canonical = normaliser.normalise(document)
         whole = encode({"config": canonical.config, "tags": canonical.tags})
-        if len(whole) > self.max_item_bytes:
+        if len(whole) > self.limits.max_item_bytes:
             mark = hmac.digest(self.form.key, whole, "sha256").hex()  # by it people see whether it changed from one scan to the next
-            detail = f"configuration and tags have {len(whole)} bytes, more than {self.max_item_bytes}; their keyed hash is {mark}"
+            detail = f"configuration and tags have {len(whole)} bytes, more than {self.limits.max_item_bytes}; their keyed hash is {mark}"
             raise _UnfitError(GapReason.OVERSIZE, detail)
         return Resource(
             cell=self.cell,

@@ -16,6 +16,7 @@ from driftwatch.aws.details import Details, shares_batches
 from driftwatch.aws.entry import Entry, Kind
 from driftwatch.aws.intake import CellIntake, Form, item_id
 from driftwatch.aws.kept import Keeping
+from driftwatch.aws.patience import Patience
 from driftwatch.aws.planning import Listing
 from driftwatch.aws.progress import Progress
 from driftwatch.aws.replies import OMITS_EMPTY
@@ -50,6 +51,7 @@ class UnitReader:
     alike: Callable[[Entry], Collection[str]]
     clock: Callable[[], datetime]
     keeping: Callable[[], Keeping]
+    patience: Patience
     _progress: dict[str, Progress] = field(default_factory=dict)
 
     def read(self) -> Iterator[Batch | CellRead]:
@@ -242,13 +244,8 @@ class UnitReader:
         return progress.cells.get(region) or self._intake(progress, self._cell(progress.entry, region))
 
     def _intake(self, progress: Progress, cell: Cell) -> CellIntake:
-        limits = self.limits
         intake = CellIntake(
-            cell=cell,
-            entry=progress.entry,
-            form=self.form(cell),
-            batch_size=limits.batch_size,
-            max_item_bytes=limits.max_item_bytes,
+            cell=cell, entry=progress.entry, form=self.form(cell), limits=self.limits, patience=self.patience, clock=self.clock
         )
         progress.cells[cell.region] = intake
         return intake

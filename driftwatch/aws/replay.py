@@ -48,7 +48,7 @@ def replay(paths: Sequence[Path], catalog: Catalog, key: bytes, sdk: Sdk | None 
 def _directory(path: Path, catalog: Mapping[str, Entry], key: bytes, sdk: Sdk) -> dict[str, Json]:
     """Reads the types whose listing was recorded, by the collector's own code."""
     files = sorted(file for file in path.iterdir() if is_reply(file))
-    catalog = {name: replace(entry, keep=None) if "$account" in (entry.keep or "") else entry for name, entry in catalog.items()}
+    catalog = {name: _as_recorded(entry) for name, entry in catalog.items()}
     if not files:
         raise InputError(f"{path} holds no recorded reply", expected="files <service>.<Operation>_<n>.json")
     replies = [read_reply(file) for file in files]
@@ -70,6 +70,12 @@ def _directory(path: Path, catalog: Mapping[str, Entry], key: bytes, sdk: Sdk) -
                 resources += map(_resource, read.resources) if isinstance(read, Batch) else []
                 gaps += map(_gap, read.gaps) if isinstance(read, CellRead) else []
     return {"resources": sorted(resources, key=_order), "gaps": sorted(gaps, key=_order)}
+
+
+def _as_recorded(entry: Entry) -> Entry:
+    """The entry as it fits a recording: whose account is not known, and which cannot be read again once a resource has settled."""
+    foreign = entry.keep is not None and "$account" in entry.keep
+    return replace(entry, keep=None if foreign else entry.keep, settling={}) if foreign or entry.settling else entry
 
 
 def _listing_of(unit: ReadUnit, catalog: Mapping[str, Entry]) -> Entry:

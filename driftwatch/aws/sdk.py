@@ -29,6 +29,8 @@ _OUTPUT_TOKEN = re.compile(r"^(next.*|.*(page|continuation|pagination)token|.*ma
 S3_ERROR_CODES = frozenset(
     {
         "AccessControlListNotSupported",
+        "AccessGrantsInstanceNotExistsError",
+        "AccessGrantsInstanceResourcePolicyNotExists",
         "AccessDenied",
         "MethodNotAllowed",
         "NoSuchAccessPointPolicy",

@@ -14,7 +14,7 @@ from driftwatch.daemon import Daemon
 from driftwatch.documents.policies import policy_document
 from driftwatch.domain.request import Request, RequestState
 from driftwatch.domain.scan import Scan, ScanStatus
-from driftwatch.domain.snapshot import CellState
+from driftwatch.domain.snapshot import CellState, GapReason
 from driftwatch.errors import DriftwatchError, InputError, StoreError
 from driftwatch.operations import requests, serving
 from driftwatch.stores.store import SqlStore
@@ -135,6 +135,21 @@ def test_a_resource_that_is_missing_for_the_first_time_is_looked_for_again_soon(
     assert stage.collector.calls.count(str(GROUPS)) == 3
     assert last_scan(stage).trigger == "confirm"
     assert last_scan(stage).cells == 1, "only the cell that needs it is read again"
+
+
+def test_a_resource_that_has_not_settled_is_read_again_soon_and_never_judged_half_way(stage: Stage) -> None:
+    stage.world.put(GROUPS, "one", Size=2)
+    stage.collector.failing_items[GROUPS] = {"one": GapReason.SETTLING}
+    stage.later()
+    with started(stage, NEVER):
+        assert stage.world.state(GROUPS).reason == "settling"
+        assert not stage.world.live(), "half a change is not reported"
+        del stage.collector.failing_items[GROUPS]
+        stage.later()
+        wait_until(lambda: stage.world.live(), 5)
+    assert [finding.resource for finding in stage.world.live()] == ["one"]
+    assert last_scan(stage).trigger == "confirm"
+    assert last_scan(stage).cells == 1
 
 
 # --- one daemon ------------------------------------------------------------------------------------------------------------------------
