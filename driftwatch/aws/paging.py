@@ -12,7 +12,7 @@ import jmespath
 from driftwatch.aws.entry import Paging
 
 _TOKEN_INPUTS = frozenset(
-    {"nexttoken", "marker", "nextmarker", "paginationtoken", "pagetoken", "nextpagetoken", "position", "continuationtoken", "startingtoken"}
+    {"token", "nexttoken", "marker", "nextmarker", "paginationtoken", "pagetoken", "nextpagetoken", "position", "continuationtoken", "startingtoken"}
 )
 
 
@@ -65,6 +65,16 @@ def _token_pairs(operation_model: Any) -> Iterator[tuple[str, str]]:
     for name in operation_model.input_shape.members:
         if name.lower() in _TOKEN_INPUTS:
             wanted = {name.lower(), f"next{name.lower()}", "nexttoken", "nextpagetoken"}
-            for output, shape in operation_model.output_shape.members.items():
-                if output.lower() in wanted and shape.type_name == "string":
+            for output, leaf, shape in _outputs(operation_model.output_shape):
+                if leaf.lower() in wanted and shape.type_name == "string":
                     yield name, output
+
+
+def _outputs(shape: Any) -> Iterator[tuple[str, str, Any]]:
+    """(path, name, shape) of a reply's members; where its only member is a structure, of that one's (CloudFront, Pinpoint)."""
+    members = dict(shape.members)
+    yield from ((name, name, member) for name, member in members.items())
+    wrapped = [(name, member) for name, member in members.items() if member.type_name == "structure"]
+    if len(members) == 1 and wrapped:
+        ((outer, inner),) = wrapped
+        yield from ((f"{outer}.{name}", name, member) for name, member in inner.members.items())

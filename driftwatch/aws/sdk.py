@@ -21,7 +21,7 @@ from driftwatch.aws.shapes import Type, of_shape
 READING_VERBS = ("List", "Describe", "Get", "BatchGet", "BatchDescribe", "BatchList", "Search", "Lookup")
 
 _INPUT_TOKEN = re.compile(
-    r"^((next|page|nextpage|continuation|pagination|starting)token|.*marker|position|exclusivestart.*|startrecord.*)$", re.IGNORECASE
+    r"^((next|page|nextpage|continuation|pagination|starting)?token|.*marker|position|exclusivestart.*|startrecord.*)$", re.IGNORECASE
 )
 _OUTPUT_TOKEN = re.compile(r"^(next.*|.*(page|continuation|pagination)token|.*marker|position|lastevaluated.*)$", re.IGNORECASE)
 """Every token member of botocore's 3,449 paginators (1.44.5) has such a name; 17 % of list operations have one, but no paginator."""
@@ -98,7 +98,10 @@ class Operation:
         """The input member that asks for the next page, or None; also where botocore has no paginator."""
         if not (self.input and self.model.output_shape):
             return None
-        if not any(_OUTPUT_TOKEN.match(name) for name in self.model.output_shape.members):
+        members = dict(self.model.output_shape.members)
+        wrapped = next(iter(members.values())) if len(members) == 1 else None
+        inside = wrapped.members if wrapped is not None and wrapped.type_name == "structure" else ()
+        if not any(_OUTPUT_TOKEN.match(name) for name in (*members, *inside)):
             return None
         return next((name for name in self.input.members if _INPUT_TOKEN.match(name)), None)
 

@@ -2,5 +2,5 @@
 
 from typing import Final
 
-BENCHMARKS: Final = ("calls", "cpu", "wall", "normalise", "diff", "decide", "memory", "size", "ledger")
+BENCHMARKS: Final = ("catalog", "calls", "estate", "everything", "cpu", "wall", "normalise", "diff", "decide", "memory", "size", "ledger")
 """In the order in which they run. Each is a module here with ``run(bench) -> Table``."""

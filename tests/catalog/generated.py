@@ -33,7 +33,8 @@ Answers = dict[str, Callable[[Mapping[str, Any], str], Any]]
 WORD, END = "canary+", "+end"
 """How every generated text begins and ends. The whole is the base64 of some bytes as well: so bytes are found again, too."""
 
-FIXED = {
+FIXED: dict[tuple[str, str], object] = {
+    ("SecurityGroupRule", "IsEgress"): False,
     ("Deployment", "status"): "PRIMARY",
     ("CachePolicySummary", "Type"): "custom",
     ("OriginRequestPolicySummary", "Type"): "custom",
@@ -42,7 +43,6 @@ FIXED = {
 """(shape, member) -> the value without which an entry takes nothing of the reply."""
 LEFT_OUT = {
     ("FirewallDomainListMetadata", "ManagedOwnerName"),  # then it is AWS's own
-    *((f"{name}Response", "NextToken") for name in ("Applications", "Segments", "Campaigns", "Templates")),  # no token leads on: a gap
 }
 """(shape, member) that is not in a reply of which the entry takes something."""
 FIXED_FOR: dict[str, dict[tuple[str, str], str]] = {
@@ -147,12 +147,13 @@ class GeneratedAws:
 
 
 def alone(type_: str) -> dict[str, Entry]:
-    """The entries of the type and of those that it is listed under, with nothing that leaves items out."""
+    """The entries of the type and of those that it is listed under, with nothing that leaves items or calls out."""
     shipped = load()
     found: dict[str, Entry] = {}
     entry: Entry | None = shipped[type_]
     while entry:
-        found[entry.type] = replace(entry, keep=None, item_region=None, unreadable=(), settling={})
+        detail = tuple(replace(one, when=None) for one in entry.detail)
+        found[entry.type] = replace(entry, detail=detail, keep=None, item_region=None, unreadable=(), settling={})
         entry = shipped[entry.parent.type] if entry.parent else None
     return found
 

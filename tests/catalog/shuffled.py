@@ -136,7 +136,10 @@ class Shuffled:
         return bool(page_rule(known.paginator, known.model, paging).inputs) and all(isinstance(part, list) for part in taken)
 
     def _cut(self, pages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The same elements in other pages, some of them without any."""
+        """The same elements in other pages, some of them without any; where a reply has one member with all in it, those of that."""
+        outer = next(iter(pages[0]), "")
+        if all(len(page) == 1 and isinstance(page.get(outer), dict) for page in pages):
+            return [{outer: page} for page in self._cut([page[outer] for page in pages])]
         whole: dict[str, Any] = {}
         for page in pages:
             for name, value in page.items():
