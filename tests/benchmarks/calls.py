@@ -70,7 +70,7 @@ HAND: Mapping[str, Hand] = MappingProxyType(
             service="kms", calls=32, why="2 regions x (1 page + 2 keys and the one that moto makes for encrypted volumes, x 5 details)"
         ),
         "AWS::KMS::Alias": Hand(service="kms", calls=2, why="2 regions x 1 page"),
-        "AWS::Lambda::Function": Hand(service="lambda", calls=22, why="2 regions x (1 page + 2 functions x 5 details)"),
+        "AWS::Lambda::Function": Hand(service="lambda", calls=18, why="2 regions x (1 page + 2 functions x 4 details)"),
         "AWS::Logs::LogGroup": Hand(service="logs", calls=8, why="2 regions x (1 page + 3 groups x tags)"),
         "AWS::RDS::DBInstance": Hand(service="rds", calls=2, why="2 regions x 1 page"),
         "AWS::RDS::DBCluster": Hand(service="rds", calls=2, why="2 regions x 1 page"),

@@ -1,4 +1,4 @@
-"""The catalogue itself: what loading it costs at a start, beside importing boto3, and what checking every entry against the models costs."""
+"""The catalogue itself: what loading it costs at a start, beside importing boto3, and what checking every entry costs."""
 
 from __future__ import annotations
 
