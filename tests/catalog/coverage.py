@@ -39,7 +39,7 @@ def page() -> str:
     whole = len(config_types(sdk))
     lines = ["# Coverage", "", *_introduction(len(catalog), len(services), whole, len(covered)), ""]
     for service in sorted(services):
-        lines += [f"## {service}", "", "| type | listed | details | normalised | tested |", "|---|---|---|---|---|"]
+        lines += [f"## {service}", "", "| type | listed | details | normalised | attributed | tested |", "|---|---|---|---|---|---|"]
         lines += [_row(entry) for entry in catalog.values() if entry.service == service]
         lines.append("")
     lines += ["## Not read", "", "| type | why |", "|---|---|"]
@@ -54,9 +54,9 @@ def _introduction(types: int, services: int, whole: int, covered: int) -> list[s
         "",
         "*Listed* is the call that finds the resources, *details* the further calls for each. *Normalised* counts the rules: members",
         "dropped (d) and kept as facts beside the configuration (f), states that settle (s), keyed lists (k), ordered lists (o), embedded",
-        "documents (j) and secrets (x). *Attributed* would say which of CloudTrail's events explain a change: no activity source is read",
-        "yet. *Tested*: replies with every member filled (every type), recorded or written replies (cases), a life in an emulated account",
-        "(live).",
+        "documents (j) and secrets (x). *Attributed* counts the CloudTrail events that an entry names besides those of its own create, update",
+        "and delete calls; no activity source is read yet. *Tested*: replies with every member filled (every type), recorded or written",
+        "replies (cases), a life in an emulated account (live).",
     ]
 
 
@@ -65,7 +65,7 @@ def _row(entry: Entry) -> str:
     where = "" if entry.scope == "regional" else f" ({entry.scope})"
     kind = "one setting: " if entry.kind is Kind.SINGLETON else ""
     details = ", ".join(dict.fromkeys(detail.op for detail in entry.detail)) or "-"
-    return f"| {entry.type} | {kind}{entry.list.op}{under}{where} | {details} | {_rules(entry)} | {_tests(entry)} |"
+    return f"| {entry.type} | {kind}{entry.list.op}{under}{where} | {details} | {_rules(entry)} | {_events(entry)} | {_tests(entry)} |"
 
 
 def _rules(entry: Entry) -> str:
@@ -79,6 +79,10 @@ def _rules(entry: Entry) -> str:
         "x": len(entry.secret),
     }
     return " ".join(f"{count}{letter}" for letter, count in counts.items() if count) or "-"
+
+
+def _events(entry: Entry) -> str:
+    return f"{len(entry.events)} more" if entry.events else "-"
 
 
 def _tests(entry: Entry) -> str:
