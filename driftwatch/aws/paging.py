@@ -12,7 +12,8 @@ import jmespath
 from driftwatch.aws.entry import Paging
 
 _TOKEN_INPUTS = frozenset(
-    {"token", "nexttoken", "marker", "nextmarker", "paginationtoken", "pagetoken", "nextpagetoken", "position", "continuationtoken", "startingtoken"}
+    {"token", "nexttoken", "marker", "nextmarker", "paginationtoken", "pagetoken", "nextpagetoken", "position"}
+    | {"continuationtoken", "startingtoken"}
 )
 
 

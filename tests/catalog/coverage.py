@@ -54,8 +54,8 @@ def _introduction(types: int, services: int, whole: int, covered: int) -> list[s
         "",
         "*Listed* is the call that finds the resources, *details* the further calls for each. *Normalised* counts the rules: members",
         "dropped (d) and kept as facts beside the configuration (f), states that settle (s), keyed lists (k), ordered lists (o), embedded",
-        "documents (j) and secrets (x). *Attributed* counts the CloudTrail events that an entry names besides those of its own create, update",
-        "and delete calls; no activity source is read yet. *Tested*: replies with every member filled (every type), recorded or written",
+        "documents (j) and secrets (x). *Attributed* counts the CloudTrail events that an entry names besides its own create, update and",
+        "delete calls; no activity source is read yet. *Tested*: replies with every member filled (every type), recorded or written",
         "replies (cases), a life in an emulated account (live).",
     ]
 

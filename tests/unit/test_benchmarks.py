@@ -16,7 +16,7 @@ from driftwatch.aws.catalog import load
 from driftwatch.aws.sdk import Sdk
 from tests import benchmarks
 from tests.benchmarks import __main__ as command
-from tests.benchmarks.account import SIZES, HELD
+from tests.benchmarks.account import HELD, SIZES
 from tests.benchmarks.calls import HAND
 from tests.benchmarks.recording import DISCOVERY
 from tests.benchmarks.world import Bench, Line, Table, at_most
