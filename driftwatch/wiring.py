@@ -97,7 +97,7 @@ def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store |
         engine=ThreadEngine(config.scan.concurrency),
         sources=[_source(item.kind, item.name, item.settings, opened) for item in config.change_sources],
         baseline_files=FileBaselines(),
-        signer=SshSigner(config.allowed_signers, config.revoked_signers) if config.allowed_signers else None,
+        signer=_signer(config),
         policy=policy,
         policy_document=policies.policy_document(policy),
         people=people,
@@ -207,6 +207,10 @@ def _register(config: Config, path: Path) -> str | None:
     if len(names) > 1:
         raise InputError(f"the register more than once: {', '.join(names)}", expected="one source of kind register", place=Place(str(path)))
     return names[0] if names else None
+
+
+def _signer(config: Config) -> SshSigner | None:
+    return SshSigner(config.allowed_signers, config.revoked_signers) if config.allowed_signers else None
 
 
 def _checkpoint_signer(config: Config) -> SshCheckpoints:
