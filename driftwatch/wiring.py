@@ -81,9 +81,7 @@ def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store |
 
     With `store` (a reload) the open store stays in use; a configuration that names another database needs a restart.
     """
-    chosen = path or DEFAULT_CONFIG
-    if not chosen.exists():
-        raise InputError("there is no such configuration", expected=_FIRST_CONFIG, place=Place(str(chosen)))
+    chosen = _existing(path or DEFAULT_CONFIG)
     config = load_config(chosen, os.environ if env is None else env)
     people = people_documents.load(config.people) if config.people else People()
     policy = policies.with_people(policies.load(config.policy), people)
@@ -122,6 +120,12 @@ def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store |
         traffic=collector.counters.by_service,
         end_calls=collector.close,
     )
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise InputError("there is no such configuration", expected=_FIRST_CONFIG, place=Place(str(path)))
+    return path
 
 
 def reload(running: Wired, env: Mapping[str, str] | None = None) -> Wired:
