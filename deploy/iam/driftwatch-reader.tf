@@ -1,6 +1,6 @@
 resource "aws_iam_policy" "driftwatch_reader_1" {
   name        = "driftwatch-reader-1"
-  description = "What driftwatch reads, part 1 of 7"
+  description = "What driftwatch reads, part 1 of 8"
   policy      = jsonencode({
     "Version": "2012-10-17",
     "Statement": [
@@ -108,6 +108,7 @@ resource "aws_iam_policy" "driftwatch_reader_1" {
           "athena:ListDataCatalogs",
           "athena:ListNamedQueries",
           "athena:ListPreparedStatements",
+          "athena:ListTagsForResource",
           "athena:ListWorkGroups",
           "auditmanager:GetAssessment",
           "auditmanager:ListAssessments",
@@ -152,6 +153,7 @@ resource "aws_iam_policy" "driftwatch_reader_1" {
           "bedrock-agentcore:ListBrowsers",
           "bedrock-agentcore:ListTagsForResource",
           "bedrock:GetAgent",
+          "bedrock:GetAgentActionGroup",
           "bedrock:GetCustomModel",
           "bedrock:GetGuardrail",
           "bedrock:GetKnowledgeBase",
@@ -168,6 +170,7 @@ resource "aws_iam_policy" "driftwatch_reader_1" {
           "bedrock:ListPrompts",
           "bedrock:ListTagsForResource",
           "budgets:DescribeBudgetActionsForAccount",
+          "budgets:ListTagsForResource",
           "budgets:ViewBudget",
           "cleanrooms-ml:GetTrainingDataset",
           "cleanrooms-ml:ListTrainingDatasets",
@@ -194,9 +197,7 @@ resource "aws_iam_policy" "driftwatch_reader_1" {
           "cloudformation:DescribeType",
           "cloudformation:ListStackSets",
           "cloudformation:ListTypes",
-          "cloudfront:DescribeFunction",
-          "cloudfront:GetDistributionConfig",
-          "cloudfront:ListCachePolicies"
+          "cloudfront:DescribeFunction"
         ],
         "Resource": "*"
       }
@@ -206,13 +207,15 @@ resource "aws_iam_policy" "driftwatch_reader_1" {
 
 resource "aws_iam_policy" "driftwatch_reader_2" {
   name        = "driftwatch-reader-2"
-  description = "What driftwatch reads, part 2 of 7"
+  description = "What driftwatch reads, part 2 of 8"
   policy      = jsonencode({
     "Version": "2012-10-17",
     "Statement": [
       {
         "Effect": "Allow",
         "Action": [
+          "cloudfront:GetDistributionConfig",
+          "cloudfront:ListCachePolicies",
           "cloudfront:ListCloudFrontOriginAccessIdentities",
           "cloudfront:ListDistributions",
           "cloudfront:ListFunctions",
@@ -263,12 +266,14 @@ resource "aws_iam_policy" "driftwatch_reader_2" {
           "codecommit:BatchGetRepositories",
           "codecommit:GetRepositoryTriggers",
           "codecommit:ListRepositories",
+          "codecommit:ListTagsForResource",
           "codedeploy:BatchGetApplications",
           "codedeploy:BatchGetDeploymentGroups",
           "codedeploy:GetDeploymentConfig",
           "codedeploy:ListApplications",
           "codedeploy:ListDeploymentConfigs",
           "codedeploy:ListDeploymentGroups",
+          "codedeploy:ListTagsForResource",
           "codeguru-profiler:GetNotificationConfiguration",
           "codeguru-profiler:GetPolicy",
           "codeguru-profiler:ListProfilingGroups",
@@ -303,6 +308,8 @@ resource "aws_iam_policy" "driftwatch_reader_2" {
           "config:DescribeConfigurationRecorderStatus",
           "config:DescribeConformancePacks",
           "config:DescribeDeliveryChannels",
+          "config:DescribeRemediationConfigurations",
+          "config:GetCustomRulePolicy",
           "config:GetStoredQuery",
           "config:ListStoredQueries",
           "config:ListTagsForResource",
@@ -349,6 +356,8 @@ resource "aws_iam_policy" "driftwatch_reader_2" {
           "deadline:ListFleets",
           "deadline:ListMonitors",
           "deadline:ListQueueFleetAssociations",
+          "deadline:ListTagsForResource",
+          "detective:ListDatasourcePackages",
           "detective:ListGraphs",
           "detective:ListMembers",
           "detective:ListTagsForResource",
@@ -391,15 +400,7 @@ resource "aws_iam_policy" "driftwatch_reader_2" {
           "dynamodb:DescribeGlobalTableSettings",
           "dynamodb:DescribeTable",
           "dynamodb:DescribeTimeToLive",
-          "dynamodb:GetResourcePolicy",
-          "dynamodb:ListTables",
-          "dynamodb:ListTagsOfResource",
-          "ec2:DescribeAddresses",
-          "ec2:DescribeCapacityReservations",
-          "ec2:DescribeCarrierGateways",
-          "ec2:DescribeClientVpnAuthorizationRules",
-          "ec2:DescribeClientVpnEndpoints",
-          "ec2:DescribeClientVpnRoutes"
+          "dynamodb:GetResourcePolicy"
         ],
         "Resource": "*"
       }
@@ -409,13 +410,21 @@ resource "aws_iam_policy" "driftwatch_reader_2" {
 
 resource "aws_iam_policy" "driftwatch_reader_3" {
   name        = "driftwatch-reader-3"
-  description = "What driftwatch reads, part 3 of 7"
+  description = "What driftwatch reads, part 3 of 8"
   policy      = jsonencode({
     "Version": "2012-10-17",
     "Statement": [
       {
         "Effect": "Allow",
         "Action": [
+          "dynamodb:ListTables",
+          "dynamodb:ListTagsOfResource",
+          "ec2:DescribeAddresses",
+          "ec2:DescribeCapacityReservations",
+          "ec2:DescribeCarrierGateways",
+          "ec2:DescribeClientVpnAuthorizationRules",
+          "ec2:DescribeClientVpnEndpoints",
+          "ec2:DescribeClientVpnRoutes",
           "ec2:DescribeClientVpnTargetNetworks",
           "ec2:DescribeCustomerGateways",
           "ec2:DescribeDhcpOptions",
@@ -450,6 +459,7 @@ resource "aws_iam_policy" "driftwatch_reader_3" {
           "ec2:DescribePlacementGroups",
           "ec2:DescribeRegions",
           "ec2:DescribeRouteTables",
+          "ec2:DescribeSecurityGroupRules",
           "ec2:DescribeSecurityGroups",
           "ec2:DescribeSecurityGroupVpcAssociations",
           "ec2:DescribeSnapshotAttribute",
@@ -576,15 +586,7 @@ resource "aws_iam_policy" "driftwatch_reader_3" {
           "elasticmapreduce:ListStudioSessionMappings",
           "emr-containers:ListVirtualClusters",
           "emr-serverless:GetApplication",
-          "emr-serverless:ListApplications",
-          "entityresolution:GetIdMappingWorkflow",
-          "entityresolution:GetMatchingWorkflow",
-          "entityresolution:GetPolicy",
-          "entityresolution:GetSchemaMapping",
-          "entityresolution:ListIdMappingWorkflows",
-          "entityresolution:ListMatchingWorkflows",
-          "entityresolution:ListSchemaMappings",
-          "es:DescribeDomains"
+          "emr-serverless:ListApplications"
         ],
         "Resource": "*"
       }
@@ -594,13 +596,21 @@ resource "aws_iam_policy" "driftwatch_reader_3" {
 
 resource "aws_iam_policy" "driftwatch_reader_4" {
   name        = "driftwatch-reader-4"
-  description = "What driftwatch reads, part 4 of 7"
+  description = "What driftwatch reads, part 4 of 8"
   policy      = jsonencode({
     "Version": "2012-10-17",
     "Statement": [
       {
         "Effect": "Allow",
         "Action": [
+          "entityresolution:GetIdMappingWorkflow",
+          "entityresolution:GetMatchingWorkflow",
+          "entityresolution:GetPolicy",
+          "entityresolution:GetSchemaMapping",
+          "entityresolution:ListIdMappingWorkflows",
+          "entityresolution:ListMatchingWorkflows",
+          "entityresolution:ListSchemaMappings",
+          "es:DescribeDomains",
           "es:DescribeElasticsearchDomains",
           "es:ListDomainNames",
           "es:ListTags",
@@ -646,6 +656,7 @@ resource "aws_iam_policy" "driftwatch_reader_4" {
           "gamelift:ListBuilds",
           "gamelift:ListTagsForResource",
           "geo:ListKeys",
+          "geo:ListTagsForResource",
           "glacier:GetVaultAccessPolicy",
           "glacier:GetVaultLock",
           "glacier:GetVaultNotifications",
@@ -658,8 +669,10 @@ resource "aws_iam_policy" "driftwatch_reader_4" {
           "globalaccelerator:ListTagsForResource",
           "glue:BatchGetWorkflows",
           "glue:GetClassifiers",
+          "glue:GetConnection",
           "glue:GetConnections",
           "glue:GetCrawlers",
+          "glue:GetDatabase",
           "glue:GetDatabases",
           "glue:GetDataCatalogEncryptionSettings",
           "glue:GetDevEndpoints",
@@ -668,6 +681,7 @@ resource "aws_iam_policy" "driftwatch_reader_4" {
           "glue:GetResourcePolicy",
           "glue:GetSecurityConfigurations",
           "glue:GetTables",
+          "glue:GetTags",
           "glue:GetTriggers",
           "glue:ListWorkflows",
           "grafana:DescribeWorkspace",
@@ -728,6 +742,8 @@ resource "aws_iam_policy" "driftwatch_reader_4" {
           "imagebuilder:ListInfrastructureConfigurations",
           "imagebuilder:ListLifecyclePolicies",
           "inspector2:BatchGetAccountStatus",
+          "inspector2:GetConfiguration",
+          "inspector2:GetEc2DeepInspectionConfiguration",
           "inspector2:ListFilters",
           "iot:DescribeAccountAuditConfiguration",
           "iot:DescribeAuthorizer",
@@ -789,7 +805,23 @@ resource "aws_iam_policy" "driftwatch_reader_4" {
           "iottwinmaker:ListComponentTypes",
           "iottwinmaker:ListEntities",
           "iottwinmaker:ListScenes",
-          "iottwinmaker:ListSyncJobs",
+          "iottwinmaker:ListSyncJobs"
+        ],
+        "Resource": "*"
+      }
+    ]
+  })
+}
+
+resource "aws_iam_policy" "driftwatch_reader_5" {
+  name        = "driftwatch-reader-5"
+  description = "What driftwatch reads, part 5 of 8"
+  policy      = jsonencode({
+    "Version": "2012-10-17",
+    "Statement": [
+      {
+        "Effect": "Allow",
+        "Action": [
           "iottwinmaker:ListTagsForResource",
           "iottwinmaker:ListWorkspaces",
           "iotwireless:GetFuotaTask",
@@ -803,23 +835,7 @@ resource "aws_iam_policy" "driftwatch_reader_4" {
           "ivs:BatchGetChannel",
           "ivs:GetPlaybackKeyPair",
           "ivs:GetRecordingConfiguration",
-          "ivs:ListChannels"
-        ],
-        "Resource": "*"
-      }
-    ]
-  })
-}
-
-resource "aws_iam_policy" "driftwatch_reader_5" {
-  name        = "driftwatch-reader-5"
-  description = "What driftwatch reads, part 5 of 7"
-  policy      = jsonencode({
-    "Version": "2012-10-17",
-    "Statement": [
-      {
-        "Effect": "Allow",
-        "Action": [
+          "ivs:ListChannels",
           "ivs:ListPlaybackKeyPairs",
           "ivs:ListRecordingConfigurations",
           "kafka:DescribeConfigurationRevision",
@@ -835,6 +851,7 @@ resource "aws_iam_policy" "driftwatch_reader_5" {
           "kafkaconnect:ListTagsForResource",
           "kendra:DescribeIndex",
           "kendra:ListIndices",
+          "kendra:ListTagsForResource",
           "kinesis:DescribeStreamSummary",
           "kinesis:GetResourcePolicy",
           "kinesis:ListStreamConsumers",
@@ -848,6 +865,8 @@ resource "aws_iam_policy" "driftwatch_reader_5" {
           "kinesisvideo:DescribeNotificationConfiguration",
           "kinesisvideo:ListSignalingChannels",
           "kinesisvideo:ListStreams",
+          "kinesisvideo:ListTagsForResource",
+          "kinesisvideo:ListTagsForStream",
           "kms:DescribeKey",
           "kms:GetKeyPolicy",
           "kms:GetKeyRotationStatus",
@@ -870,8 +889,10 @@ resource "aws_iam_policy" "driftwatch_reader_5" {
           "lambda:ListTags",
           "lex:DescribeBot",
           "lex:DescribeBotAlias",
+          "lex:DescribeResourcePolicy",
           "lex:ListBotAliases",
           "lex:ListBots",
+          "lex:ListTagsForResource",
           "lightsail:GetBuckets",
           "lightsail:GetCertificates",
           "lightsail:GetDisks",
@@ -881,7 +902,9 @@ resource "aws_iam_policy" "driftwatch_reader_5" {
           "lightsail:GetRelationalDatabaseParameters",
           "lightsail:GetRelationalDatabases",
           "lightsail:GetStaticIps",
+          "logs:DescribeDeliveries",
           "logs:DescribeDeliveryDestinations",
+          "logs:DescribeDeliverySources",
           "logs:DescribeDestinations",
           "logs:DescribeLogGroups",
           "logs:DescribeMetricFilters",
@@ -891,9 +914,12 @@ resource "aws_iam_policy" "driftwatch_reader_5" {
           "logs:ListTagsForResource",
           "m2:GetEnvironment",
           "m2:ListEnvironments",
+          "macie2:GetAdministratorAccount",
+          "macie2:GetAutomatedDiscoveryConfiguration",
           "macie2:GetClassificationExportConfiguration",
           "macie2:GetFindingsPublicationConfiguration",
           "macie2:GetMacieSession",
+          "macie2:GetRevealConfiguration",
           "mediaconnect:DescribeFlow",
           "mediaconnect:DescribeGateway",
           "mediaconnect:ListFlows",
@@ -930,6 +956,7 @@ resource "aws_iam_policy" "driftwatch_reader_5" {
           "mobiletargeting:ListTemplates",
           "mq:DescribeBroker",
           "mq:ListBrokers",
+          "mq:ListConfigurations",
           "network-firewall:DescribeFirewall",
           "network-firewall:DescribeFirewallPolicy",
           "network-firewall:DescribeLoggingConfiguration",
@@ -967,6 +994,9 @@ resource "aws_iam_policy" "driftwatch_reader_5" {
           "organizations:ListRoots",
           "organizations:ListTagsForResource",
           "organizations:ListTargetsForPolicy",
+          "osis:GetPipeline",
+          "osis:GetResourcePolicy",
+          "osis:ListPipelines",
           "payment-cryptography:GetKey",
           "payment-cryptography:GetResourcePolicy",
           "payment-cryptography:ListAliases",
@@ -978,7 +1008,23 @@ resource "aws_iam_policy" "driftwatch_reader_5" {
           "personalize:DescribeDataset",
           "personalize:DescribeDatasetGroup",
           "personalize:DescribeSchema",
-          "personalize:DescribeSolution",
+          "personalize:DescribeSolution"
+        ],
+        "Resource": "*"
+      }
+    ]
+  })
+}
+
+resource "aws_iam_policy" "driftwatch_reader_6" {
+  name        = "driftwatch-reader-6"
+  description = "What driftwatch reads, part 6 of 8"
+  policy      = jsonencode({
+    "Version": "2012-10-17",
+    "Statement": [
+      {
+        "Effect": "Allow",
+        "Action": [
           "personalize:ListDatasetGroups",
           "personalize:ListDatasets",
           "personalize:ListSchemas",
@@ -990,14 +1036,34 @@ resource "aws_iam_policy" "driftwatch_reader_5" {
           "profile:GetProfileObjectType",
           "profile:ListDomains",
           "profile:ListProfileObjectTypes",
+          "qbusiness:GetApplication",
+          "qbusiness:GetChatControlsConfiguration",
+          "qbusiness:GetDataAccessor",
+          "qbusiness:GetDataSource",
+          "qbusiness:GetIndex",
+          "qbusiness:GetPlugin",
+          "qbusiness:GetPolicy",
+          "qbusiness:ListApplications",
+          "qbusiness:ListDataAccessors",
+          "qbusiness:ListDataSources",
+          "qbusiness:ListIndices",
+          "qbusiness:ListPlugins",
+          "qbusiness:ListTagsForResource",
+          "quicksight:DescribeDashboard",
+          "quicksight:DescribeDashboardPermissions",
           "quicksight:DescribeTemplate",
           "quicksight:DescribeTemplatePermissions",
           "quicksight:DescribeTheme",
           "quicksight:DescribeThemePermissions",
+          "quicksight:ListDashboards",
           "quicksight:ListDataSources",
+          "quicksight:ListGroupMemberships",
+          "quicksight:ListGroups",
+          "quicksight:ListNamespaces",
           "quicksight:ListTagsForResource",
           "quicksight:ListTemplates",
           "quicksight:ListThemes",
+          "quicksight:ListUsers",
           "ram:GetResourceShareAssociations",
           "ram:GetResourceShares",
           "ram:ListResourceSharePermissions",
@@ -1006,23 +1072,7 @@ resource "aws_iam_policy" "driftwatch_reader_5" {
           "rds:DescribeDBClusters",
           "rds:DescribeDBClusterSnapshotAttributes",
           "rds:DescribeDBClusterSnapshots",
-          "rds:DescribeDBInstances"
-        ],
-        "Resource": "*"
-      }
-    ]
-  })
-}
-
-resource "aws_iam_policy" "driftwatch_reader_6" {
-  name        = "driftwatch-reader-6"
-  description = "What driftwatch reads, part 6 of 7"
-  policy      = jsonencode({
-    "Version": "2012-10-17",
-    "Statement": [
-      {
-        "Effect": "Allow",
-        "Action": [
+          "rds:DescribeDBInstances",
           "rds:DescribeDBParameterGroups",
           "rds:DescribeDBParameters",
           "rds:DescribeDBProxies",
@@ -1104,6 +1154,7 @@ resource "aws_iam_policy" "driftwatch_reader_6" {
           "rum:GetResourcePolicy",
           "rum:ListAppMonitors",
           "rum:ListRumMetricsDestinations",
+          "s3:GetAccessGrantsInstanceResourcePolicy",
           "s3:GetAccessPoint",
           "s3:GetAccessPointPolicy",
           "s3:GetAccountPublicAccessBlock",
@@ -1121,6 +1172,7 @@ resource "aws_iam_policy" "driftwatch_reader_6" {
           "s3:GetEncryptionConfiguration",
           "s3:GetLifecycleConfiguration",
           "s3:GetMultiRegionAccessPointPolicy",
+          "s3:GetMultiRegionAccessPointRoutes",
           "s3:GetReplicationConfiguration",
           "s3:GetStorageLensConfiguration",
           "s3:GetStorageLensConfigurationTagging",
@@ -1156,8 +1208,26 @@ resource "aws_iam_policy" "driftwatch_reader_6" {
           "s3tables:GetTableReplication",
           "s3tables:GetTableStorageClass",
           "s3tables:ListTableBuckets",
-          "s3tables:ListTables",
+          "s3tables:ListTables"
+        ],
+        "Resource": "*"
+      }
+    ]
+  })
+}
+
+resource "aws_iam_policy" "driftwatch_reader_7" {
+  name        = "driftwatch-reader-7"
+  description = "What driftwatch reads, part 7 of 8"
+  policy      = jsonencode({
+    "Version": "2012-10-17",
+    "Statement": [
+      {
+        "Effect": "Allow",
+        "Action": [
           "s3tables:ListTagsForResource",
+          "sagemaker:DescribeApp",
+          "sagemaker:DescribeCluster",
           "sagemaker:DescribeDataQualityJobDefinition",
           "sagemaker:DescribeDomain",
           "sagemaker:DescribeEndpointConfig",
@@ -1171,9 +1241,12 @@ resource "aws_iam_policy" "driftwatch_reader_6" {
           "sagemaker:DescribeModelQualityJobDefinition",
           "sagemaker:DescribeNotebookInstance",
           "sagemaker:DescribeNotebookInstanceLifecycleConfig",
+          "sagemaker:DescribeSpace",
           "sagemaker:DescribeStudioLifecycleConfig",
           "sagemaker:DescribeUserProfile",
           "sagemaker:ListAppImageConfigs",
+          "sagemaker:ListApps",
+          "sagemaker:ListClusters",
           "sagemaker:ListCodeRepositories",
           "sagemaker:ListDataQualityJobDefinitions",
           "sagemaker:ListDomains",
@@ -1188,6 +1261,7 @@ resource "aws_iam_policy" "driftwatch_reader_6" {
           "sagemaker:ListModels",
           "sagemaker:ListNotebookInstanceLifecycleConfigs",
           "sagemaker:ListNotebookInstances",
+          "sagemaker:ListSpaces",
           "sagemaker:ListStudioLifecycleConfigs",
           "sagemaker:ListTags",
           "sagemaker:ListUserProfiles",
@@ -1199,33 +1273,22 @@ resource "aws_iam_policy" "driftwatch_reader_6" {
           "schemas:ListDiscoverers",
           "schemas:ListRegistries",
           "schemas:ListSchemas",
-          "sdb:ListDomains"
-        ],
-        "Resource": "*"
-      }
-    ]
-  })
-}
-
-resource "aws_iam_policy" "driftwatch_reader_7" {
-  name        = "driftwatch-reader-7"
-  description = "What driftwatch reads, part 7 of 7"
-  policy      = jsonencode({
-    "Version": "2012-10-17",
-    "Statement": [
-      {
-        "Effect": "Allow",
-        "Action": [
+          "sdb:ListDomains",
           "secretsmanager:DescribeSecret",
           "secretsmanager:GetResourcePolicy",
           "secretsmanager:ListSecrets",
           "securityhub:DescribeHub",
           "securityhub:DescribeStandardsControls",
+          "securityhub:GetAdministratorAccount",
           "securityhub:GetEnabledStandards",
+          "securityhub:ListMembers",
           "securityhub:ListTagsForResource",
           "securitylake:ListDataLakes",
           "securitylake:ListLogSources",
           "securitylake:ListTagsForResource",
+          "serverlessrepo:GetApplication",
+          "serverlessrepo:GetApplicationPolicy",
+          "serverlessrepo:ListApplications",
           "servicecatalog:DescribePortfolio",
           "servicecatalog:DescribeProductAsAdmin",
           "servicecatalog:ListPortfolioAccess",
@@ -1247,12 +1310,14 @@ resource "aws_iam_policy" "driftwatch_reader_7" {
           "ses:GetDedicatedIpPool",
           "ses:GetEmailIdentity",
           "ses:GetEmailTemplate",
+          "ses:GetIngressPoint",
           "ses:GetTrafficPolicy",
           "ses:ListConfigurationSets",
           "ses:ListContactLists",
           "ses:ListDedicatedIpPools",
           "ses:ListEmailIdentities",
           "ses:ListEmailTemplates",
+          "ses:ListIngressPoints",
           "ses:ListReceiptFilters",
           "ses:ListReceiptRuleSets",
           "ses:ListTagsForResource",
@@ -1283,6 +1348,7 @@ resource "aws_iam_policy" "driftwatch_reader_7" {
           "ssm-incidents:GetResponsePlan",
           "ssm-incidents:ListResponsePlans",
           "ssm-incidents:ListTagsForResource",
+          "ssm:DescribeActivations",
           "ssm:DescribeAssociation",
           "ssm:DescribeDocument",
           "ssm:DescribeDocumentPermission",
@@ -1294,6 +1360,7 @@ resource "aws_iam_policy" "driftwatch_reader_7" {
           "ssm:DescribePatchBaselines",
           "ssm:GetDocument",
           "ssm:GetMaintenanceWindow",
+          "ssm:GetMaintenanceWindowTask",
           "ssm:GetPatchBaseline",
           "ssm:GetServiceSetting",
           "ssm:ListAssociations",
@@ -1302,9 +1369,11 @@ resource "aws_iam_policy" "driftwatch_reader_7" {
           "ssm:ListResourceDataSync",
           "ssm:ListTagsForResource",
           "sso:DescribeInstance",
+          "sso:DescribeInstanceAccessControlAttributeConfiguration",
           "sso:DescribePermissionSet",
           "sso:GetInlinePolicyForPermissionSet",
           "sso:GetPermissionsBoundaryForPermissionSet",
+          "sso:ListAccountAssignments",
           "sso:ListAccountsForProvisionedPermissionSet",
           "sso:ListCustomerManagedPolicyReferencesInPermissionSet",
           "sso:ListInstances",
@@ -1317,8 +1386,14 @@ resource "aws_iam_policy" "driftwatch_reader_7" {
           "states:ListStateMachines",
           "states:ListTagsForResource",
           "storagegateway:DescribeGatewayInformation",
+          "storagegateway:DescribeNFSFileShares",
+          "storagegateway:DescribeSMBFileShares",
+          "storagegateway:ListFileShares",
           "storagegateway:ListGateways",
           "sts:GetCallerIdentity",
+          "swf:DescribeDomain",
+          "swf:ListDomains",
+          "swf:ListTagsForResource",
           "synthetics:DescribeCanaries",
           "timestream-influxdb:GetDbCluster",
           "timestream-influxdb:GetDbInstance",
@@ -1328,6 +1403,7 @@ resource "aws_iam_policy" "driftwatch_reader_7" {
           "timestream:ListDatabases",
           "timestream:ListTables",
           "timestream:ListTagsForResource",
+          "transfer:DescribeAccess",
           "transfer:DescribeAgreement",
           "transfer:DescribeCertificate",
           "transfer:DescribeConnector",
@@ -1341,6 +1417,23 @@ resource "aws_iam_policy" "driftwatch_reader_7" {
           "transfer:ListAgreements",
           "transfer:ListCertificates",
           "transfer:ListConnectors",
+          "transfer:ListHostKeys"
+        ],
+        "Resource": "*"
+      }
+    ]
+  })
+}
+
+resource "aws_iam_policy" "driftwatch_reader_8" {
+  name        = "driftwatch-reader-8"
+  description = "What driftwatch reads, part 8 of 8"
+  policy      = jsonencode({
+    "Version": "2012-10-17",
+    "Statement": [
+      {
+        "Effect": "Allow",
+        "Action": [
           "transfer:ListProfiles",
           "transfer:ListServers",
           "transfer:ListUsers",
@@ -1400,11 +1493,18 @@ resource "aws_iam_policy" "driftwatch_reader_7" {
           "wafv2:ListRuleGroups",
           "wafv2:ListTagsForResource",
           "wafv2:ListWebACLs",
+          "workspaces-web:GetPortal",
+          "workspaces-web:ListIdentityProviders",
+          "workspaces-web:ListPortals",
+          "workspaces-web:ListTagsForResource",
           "workspaces:DescribeClientProperties",
           "workspaces:DescribeConnectionAliases",
           "workspaces:DescribeConnectionAliasPermissions",
           "workspaces:DescribeTags",
+          "workspaces:DescribeWorkspaceBundles",
           "workspaces:DescribeWorkspaceDirectories",
+          "workspaces:DescribeWorkspaceImagePermissions",
+          "workspaces:DescribeWorkspaceImages",
           "workspaces:DescribeWorkspaces",
           "xray:GetEncryptionConfig",
           "xray:GetGroups",
@@ -1433,5 +1533,6 @@ output "driftwatch_reader_policy_arns" {
     aws_iam_policy.driftwatch_reader_5.arn,
     aws_iam_policy.driftwatch_reader_6.arn,
     aws_iam_policy.driftwatch_reader_7.arn,
+    aws_iam_policy.driftwatch_reader_8.arn,
   ]
 }
