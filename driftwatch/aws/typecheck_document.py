@@ -260,7 +260,7 @@ def _covered(entry: Entry) -> tuple[_Rules, _Rules]:
     """The paths that the entry names: those that speak for all below them, and those that speak for themselves (and scalars in them)."""
     names = tuple(path for path in (*entry.id, entry.label, entry.owner, entry.item_region, entry.tags) if path)
     names += tuple(PLACEHOLDER.findall(entry.arn or "")) if (entry.arn or "").startswith("arn:") else (entry.arn,) if entry.arn else ()
-    rules = (*entry.unreadable, *entry.reviewed, *entry.normalisation.drop, *entry.ordered, *entry.lower, *entry.lift, *entry.json)
+    rules = (*entry.unreadable, *entry.reviewed, *entry.normalisation.drop, *entry.lower, *entry.lift, *entry.json)
     whole = _Rules((*rules, *entry.secret))
     for name in names:
         with suppress(ValueError):  # an id may be any JMESPath
@@ -268,4 +268,4 @@ def _covered(entry: Entry) -> tuple[_Rules, _Rules]:
     for path, members in entry.sets.items():
         for key in members:
             whole.add((*path_segments(path), "[]", *path_segments(key)))
-    return whole, _Rules(f"{path}[]" for path in entry.sets)
+    return whole, _Rules(f"{path}[]" for path in (*entry.sets, *entry.ordered))

@@ -21,6 +21,7 @@ from driftwatch.aws.sdk import Sdk
 from driftwatch.aws.sessions import Account
 from driftwatch.aws.traffic import Limits
 from driftwatch.domain.normalize import Normalisation
+from driftwatch.domain.resource import Json, Resource
 from driftwatch.domain.scan import Reading
 from driftwatch.domain.snapshot import Batch, CellRead
 from tests.fakes import TEST_KEY, TEST_KEY_ID, FakeCaller
@@ -180,3 +181,18 @@ def collection(
     reading = Reading(pinned=dict.fromkeys(unit.cells, pinned) if pinned else {})
     with closing(AwsCollector(catalog, [account], TEST_KEY, TEST_KEY_ID, limits=limits or Limits(calls_per_place=2))) as collector:
         yield from collector.read_with(FakeCaller(answers=caller) if isinstance(caller, dict) else caller, unit, reading)
+
+
+def read(catalog: Mapping[str, Entry], type_: str, caller: Any) -> tuple[list[Resource], CellRead]:
+    events = list(collection(catalog, type_, caller))
+    (end,) = [event for event in events if isinstance(event, CellRead)]
+    return [one for event in events if isinstance(event, Batch) for one in event.resources], end
+
+
+def document(type_: str) -> dict[str, Json]:
+    """A document with all members, as the calls of the entry bring it together, before any rule."""
+    catalog = alone(type_)
+    bare = replace(catalog[type_], tags=None, drop=(), facts=(), sets={}, ordered=(), lift={}, json={}, lower=(), secret={})
+    resources, _ = read({**catalog, type_: bare}, type_, answers_for(catalog, elements=2))
+    assert resources, "nothing was read"
+    return dict(resources[0].config)

@@ -22,27 +22,12 @@ from driftwatch.aws.paging import PageRule, page_rule
 from driftwatch.aws.rows import values_at
 from driftwatch.domain.normalize import Normaliser, fingerprint
 from driftwatch.domain.resource import Json, Resource
-from driftwatch.domain.snapshot import Batch, CellRead, GapReason
-from tests.catalog.generated import SDK, Answers, Filler, GeneratedAws, alone, answers_for, collection
+from driftwatch.domain.snapshot import CellRead, GapReason
+from tests.catalog.generated import SDK, Answers, Filler, GeneratedAws, alone, answers_for, document, read
 from tests.fakes import TEST_KEY, FakeCaller
 
 TYPES = list(load())
 Steps = tuple[str | int, ...]
-
-
-def read(catalog: Mapping[str, Entry], type_: str, caller: Any) -> tuple[list[Resource], CellRead]:
-    events = list(collection(catalog, type_, caller))
-    (end,) = [event for event in events if isinstance(event, CellRead)]
-    return [one for event in events if isinstance(event, Batch) for one in event.resources], end
-
-
-def document(type_: str) -> dict[str, Json]:
-    """A document with all members, as the calls of the entry bring it together, before any rule."""
-    catalog = alone(type_)
-    bare = replace(catalog[type_], tags=None, drop=(), facts=(), sets={}, ordered=(), lift={}, json={}, lower=(), secret={})
-    resources, _ = read({**catalog, type_: bare}, type_, answers_for(catalog, elements=2))
-    assert resources, "nothing was read"
-    return dict(resources[0].config)
 
 
 # --- a naive second reading of an entry's rules ------------------------------------------------------------------------------------------

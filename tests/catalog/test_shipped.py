@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from driftwatch.aws.catalog import load
+from driftwatch.aws.entry import path_segments
+from driftwatch.aws.rows import values_at
 from driftwatch.aws.typecheck import check
+from tests.catalog.generated import document
 
 PROMISED = {
     "AWS::ApiGateway::RestApi",
@@ -63,3 +68,50 @@ def test_users_roles_groups_and_policies_share_one_question() -> None:
         for operation in entry.operations
     }
     assert questions == {("iam", "GetAccountAuthorizationDetails"), ("iam", "ListRoles")}
+
+
+SEEN = (
+    ("AWS::Batch::JobQueue", "state"),
+    ("AWS::S3::Bucket", "Versioning.Status"),
+    ("AWS::S3::Bucket", "Replication.Rules[].Status"),
+    ("AWS::S3::Bucket", "Lifecycle.Rules[].Status"),
+    ("AWS::Events::Rule", "State"),
+    ("AWS::EC2::Instance", "Monitoring.State"),
+    ("Driftwatch::EC2::Image", "DeprecationTime"),
+    ("AWS::KMS::Key", "DeletionDate"),
+    ("AWS::KMS::Key", "KeyState"),
+    ("AWS::DynamoDB::Table", "TimeToLive.TimeToLiveStatus"),
+    ("AWS::SecretsManager::Secret", "DeletedDate"),
+    ("AWS::IAM::AccessKey", "Status"),
+    ("AWS::EFS::FileSystem", "BackupPolicy.Status"),
+    ("AWS::AutoScaling::AutoScalingGroup", "DesiredCapacity"),
+    ("AWS::ECS::Service", "desiredCount"),
+    ("AWS::RDS::DBInstance", "EngineVersion"),
+    ("AWS::RDS::DBInstance", "PendingModifiedValues"),
+    ("AWS::CertificateManager::Certificate", "NotAfter"),
+)
+"""What a rule by name would take for noise, and is configuration: settings, pending deletions, expiries, capacity under a scaler."""
+
+
+NOISE = (
+    ("AWS::Batch::JobQueue", "status"),
+    ("AWS::CloudFront::Distribution", "LastModifiedTime"),
+    ("AWS::Logs::LogGroup", "storedBytes"),
+    ("AWS::Lambda::Function", "RevisionId"),
+    ("AWS::ECS::Service", "runningCount"),
+    ("AWS::RDS::DBInstance", "LatestRestorableTime"),
+    ("AWS::IAM::Role", "RoleLastUsed"),
+)
+"""What moves by itself: dropped, or kept beside the configuration."""
+
+
+def left_out(type_: str, path: str) -> bool:
+    steps = path_segments(path)
+    rules = [path_segments(rule) for rule in load()[type_].normalisation.drop]
+    return any(len(rule) <= len(steps) and all(a in (b, "*") for a, b in zip(rule, steps, strict=False)) for rule in rules)
+
+
+@pytest.mark.parametrize(("type_", "path"), [*SEEN, *NOISE])
+def test_noise_is_decided_per_type_and_path_and_never_by_a_name(type_: str, path: str) -> None:
+    assert list(values_at(path, document(type_))), "there is no such member"
+    assert left_out(type_, path) == ((type_, path) in NOISE)

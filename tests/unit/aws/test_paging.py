@@ -6,6 +6,7 @@ from typing import Any
 
 import botocore.session
 import pytest
+from botocore.exceptions import UnknownServiceError
 
 from driftwatch.aws.entry import Paging
 from driftwatch.aws.paging import PageRule, page_rule
@@ -16,7 +17,7 @@ def rule(service: str, operation: str, paging: Paging | None = None) -> PageRule
     model = session.get_service_model(service).operation_model(operation)
     try:
         paginator: Any = session.get_paginator_model(service).get_paginator(operation)
-    except ValueError:
+    except (ValueError, UnknownServiceError):  # none for the operation; none for the whole service
         paginator = None
     return page_rule(paginator, model, paging)
 
@@ -55,3 +56,19 @@ def test_an_operation_without_any_token_has_one_page() -> None:
 @pytest.mark.parametrize("empty", ["", None])
 def test_an_empty_token_is_the_end(empty: str | None) -> None:
     assert rule("logs", "DescribeLogGroups").next({"nextToken": empty}) is None
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "reply", "following"),
+    [
+        ("cloudfront", "ListFunctions", {"FunctionList": {"NextMarker": "m", "Items": []}}, {"Marker": "m"}),
+        ("pinpoint", "GetApps", {"ApplicationsResponse": {"NextToken": "t", "Item": []}}, {"Token": "t"}),
+    ],
+)
+def test_a_token_inside_the_only_member_of_a_reply_is_followed(
+    service: str, operation: str, reply: dict[str, Any], following: dict[str, str]
+) -> None:
+    """botocore has no paginator for these; a listing that ended after its first page would look whole."""
+    assert rule(service, operation, Paging.TOKEN).next(reply) == following
+    ((outer, inner),) = reply.items()
+    assert rule(service, operation, Paging.TOKEN).next({outer: {**inner, "NextMarker": "", "NextToken": None}}) is None

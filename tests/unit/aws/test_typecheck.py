@@ -500,3 +500,18 @@ detail = [{ into = "@", op = "GetWebACL", params = { Name = "$item.Name", Scope 
 def test_the_catalogue_that_comes_with_driftwatch_passes() -> None:
     found = [str(problem) for problem in check(load(), SESSION) if problem.level is Level.ERROR]
     assert found == [], "\n".join(found)
+
+
+def test_a_single_call_of_a_listing_whose_token_is_wrapped_is_refused(tmp_path: Path) -> None:
+    head = '[[resource]]\ntype = "AWS::X::Y"\nservice = "cloudfront"\nscope = "global"\nid = "Name"\n'
+    text = head + 'list = { op = "ListFunctions", items = "FunctionList.Items" }\n'
+    assert any("say paging = 'token'" in problem.message for problem in errors(tmp_path, text))
+    paged = errors(tmp_path, text.replace('"FunctionList.Items"', '"FunctionList.Items", paging = "token"'))
+    assert not any("paging" in problem.message for problem in paged)
+
+
+def test_members_in_an_ordered_list_are_reviewed_like_any_other(tmp_path: Path) -> None:
+    """An order says nothing about what is in the elements: noise could hide there."""
+    text = GROUP.replace("reviewed = [", 'ordered = ["Tags"]\nreviewed = [').replace('tags = "Tags"\n', "")
+    found = [problem.message for problem in check(catalog(tmp_path, text), SESSION)]
+    assert any("not reviewed" in message and "Tags[].Key" in message for message in found), found
