@@ -240,7 +240,7 @@ def _collector(config: Config, key: bytes, key_id: str) -> tuple[AwsCollector, i
     catalog, doubts = extra.checked(config.catalog.extra_dirs)
     for doubt in doubts:
         structlog.get_logger().warning("catalog_entry", problem=str(doubt))
-    types = [name for name in catalog if config.watches(name)]
+    types = [name for name, entry in catalog.items() if config.watches(name) and (entry.repeats is None or name in config.types)]
     _refuse_useless_globs(config, list(catalog))
     accounts = [
         Account(

@@ -188,6 +188,9 @@ class Entry:
     json: Mapping[Path, Literal["iam-policy", "json", "json-escaped", "yaml-or-json"]] = field(default_factory=dict)
     lower: tuple[Path, ...] = ()
     secret: Mapping[Path, Literal["value", "map-values", "whole"]] = field(default_factory=dict)
+    repeats: TypeName | None = None
+    """The type that shows every change of this one as well: it is read only where the configuration names it, or one change would be told,
+    and have to be authorised, twice."""
     iam: Mapping[Text, tuple[Text, ...]] = field(default_factory=dict)
     events: tuple[Text, ...] = ()
     note: Text | None = None

@@ -36,6 +36,9 @@ def check_names(inspection: Inspection) -> None:
     for alias in entry.aliases:
         if alias not in sdk.config_types:
             inspection.report(f"AWS Config has no type {alias}{did_you_mean(alias, sorted(sdk.config_types))}", "aliases", alias)
+    if entry.repeats and inspection.catalog.find(entry.repeats) is None:
+        text = f"repeats: there is no type {entry.repeats}{did_you_mean(entry.repeats, list(inspection.catalog))}"
+        inspection.report(text, "repeats")
     calls = {f"{entry.service}:{operation}" for operation in entry.operations}
     for call, actions in entry.iam.items():
         if call not in calls:
