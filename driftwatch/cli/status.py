@@ -88,6 +88,8 @@ def _print(made: Wired, view: Overview, *, daemon: bool) -> None:
             for gap, needs in _needs(made, view.gaps)
         ]
         table(columns, rows, title="\nnot read")
+    if skipped := sum(1 for item in view.cells if item.skipped_at):
+        say(f"{skipped} cells were not due in the last scan, and are as they were last read (last_read in --json)")
     for account in view.unread_accounts:
         say(f"account {account} is configured, but was never read: `driftwatch scan`")
     for account in view.uncontrolled_accounts:

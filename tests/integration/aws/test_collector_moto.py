@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -12,6 +13,8 @@ from driftwatch.aws.catalog import load
 from driftwatch.aws.sessions import Account
 from driftwatch.aws.traffic import Limits
 from driftwatch.domain.resource import GLOBAL
+from tests.catalog.living import stories
+from tests.catalog.test_shipped import PROMISED
 from tests.integration.aws.aws_server import AwsServer
 from tests.integration.aws.scans import Scanned, scan
 from tests.moto_server import moto_server
@@ -111,10 +114,11 @@ def test_a_role_that_leads_to_another_account_is_noticed() -> None:
 
 @pytest.mark.usefixtures("moto")
 def test_no_listing_of_the_catalogue_is_refused_for_being_empty() -> None:
-    """An emulated account is nearly empty: a service that leaves out an empty result would show here as `not_aws`."""
-    catalog = load()
+    """An emulated account is nearly empty: of the types that moto has, one that leaves out an empty result would show here as `not_aws`."""
+    known = {*stories(), *PROMISED}
+    catalog = {name: entry for name, entry in load().items() if name in known}
     first = {(entry.service, entry.list.op): entry for entry in catalog.values() if not entry.parent and entry.service != "s3control"}
     bare = [entry for entry in first.values() if not entry.detail or entry.service in ("sqs", "sns", "s3", "kms", "lambda")]
-    seen = scan(bare, Account(id=MOTO_ACCOUNT, regions=("eu-west-1",)), limits=PATIENT)
+    seen = scan(bare, Account(id=MOTO_ACCOUNT, regions=("eu-west-1",)), limits=replace(PATIENT, retry_budget=0))
     refused = [gap for end in seen.ends.values() for gap in end.gaps if gap.reason == "not_aws" and "no error code" not in gap.detail]
     assert [gap for gap in refused if "without an error code" not in gap.detail] == []

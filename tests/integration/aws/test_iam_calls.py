@@ -20,6 +20,7 @@ from driftwatch.demo.play import simulated_aws
 from driftwatch.demo.setting import TYPES
 from driftwatch.domain.scan import Reading, ReadUnit
 from driftwatch.domain.snapshot import Batch, CellRead
+from driftwatch.engines.threads import ThreadEngine
 from tests.fakes import TEST_KEY, TEST_KEY_ID
 
 
@@ -50,17 +51,20 @@ class NotingCollector(AwsCollector):
 
 
 def scanned(types: set[str]) -> tuple[set[tuple[str, str]], dict[str, int]]:
-    """The calls of a scan of these types, and how many resources of each it found."""
+    """The calls of a scan of these types in one region, and how many resources of each it found."""
     found: dict[str, int] = {}
-    account = Account(id=ACCOUNTS[0], regions=REGIONS)
+    account = Account(id=ACCOUNTS[0], regions=REGIONS[:1])
     with closing(NotingCollector(load(), [account], TEST_KEY, TEST_KEY_ID, types=types)) as collector:
         collector.noted = set()
-        for unit in collector.plan(lambda _cell: True).units:
+
+        def work(unit: ReadUnit) -> None:
             for event in collector.read(unit, Reading(), lambda: False):
                 if isinstance(event, Batch):
                     found[event.cell.type] = found.get(event.cell.type, 0) + len(event.resources)
                 elif isinstance(event, CellRead):
                     assert not event.gaps, event.gaps
+
+        ThreadEngine(8).run(collector.plan(lambda _cell: True).units, work, lambda: False)
     return collector.noted, found
 
 
