@@ -74,7 +74,7 @@ def scanned() -> tuple[Ended, float]:
         Account(id=ACCOUNT, regions=REGIONS),
         Account(id=OTHER, role_arn=f"arn:aws:iam::{OTHER}:role/reader", regions=REGIONS),
     )
-    limits = Limits(backoff_base_s=0.2, backoff_cap_s=1.0, retry_budget=60)
+    limits = Limits(backoff_base_s=0.2, backoff_cap_s=2.0, retry_budget=60)
     ended: Ended = {service: [] for service in LISTINGS}
     guard = threading.Lock()
     begun = 0.0
