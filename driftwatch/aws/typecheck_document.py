@@ -31,7 +31,7 @@ def check_document(inspection: Inspection, read: Read) -> None:
     _check_leaves(inspection, read.document, document)
     _check_sets(inspection, document)
     _check_unkeyed(inspection, document)
-    _warn_unreviewed(inspection, document)
+    _check_unreviewed(inspection, document)
 
 
 def _check_names(inspection: Inspection, read: Read) -> None:
@@ -249,7 +249,7 @@ def unreviewed(entry: Entry, document: Type) -> list[Place]:
     return sorted(missing, key=lambda place: place.path)
 
 
-def _warn_unreviewed(inspection: Inspection, document: Type) -> None:
+def _check_unreviewed(inspection: Inspection, document: Type) -> None:
     missing = [place.path for place in unreviewed(inspection.entry, document)]
     if missing:
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""

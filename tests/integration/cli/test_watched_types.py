@@ -9,6 +9,7 @@ import pytest
 from driftwatch import wiring
 from driftwatch.aws.catalog import load
 from driftwatch.errors import InputError
+from tests.integration.cli.test_story import run, shown
 from tests.unit.aws.test_extra import GOOD
 
 CONFIG = """
@@ -51,6 +52,18 @@ def test_a_broken_entry_stops_the_start_with_file_and_line(tmp_path: Path) -> No
     (tmp_path / "own" / "signer.toml").write_text(GOOD.replace('items = "platforms"', 'items = "platfroms"'))
     with pytest.raises(InputError, match=r"signer\.toml:4: Custom::Signer::Platform: .*did you mean platforms"):
         watched(tmp_path, '["Custom::*"]', "own")
+
+
+def test_what_a_scan_costs_is_told_without_a_single_call(tmp_path: Path) -> None:
+    """Nobody answers at the address that AWS programs of this test reach: a call would fail."""
+    watched(tmp_path, '["AWS::SQS::Queue", "AWS::EKS::Nodegroup"]')
+    config = tmp_path / "driftwatch.yaml"
+    told = shown("scan", "--plan", "--config", config)
+    assert {line["service"]: line["calls"] for line in told["services"]} == {"sts": 1, "ec2": 1, "sqs": 1, "eks": 1}
+    assert (told["calls"], told["never_read_cells"]) == (4, 3), "the clusters that node groups are listed under count, too"
+    text = run("scan", "--plan", "--config", config).stdout
+    assert "4 calls" in text
+    assert "3 cells were never read" in text
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
