@@ -70,6 +70,7 @@ def regions(**opt_in: str) -> Reply:
 
 
 Answer = Reply | Callable[[Asked], Reply]
+GATHERS_S = 10.0
 
 
 @dataclass(kw_only=True)
@@ -79,17 +80,25 @@ class AwsServer:
     answers: dict[str, Answer] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     latency_s: float = 0.0
+    gathers: int = 0
+    gathers_at: str = ""
+    """The replies to this operation wait until `gathers` calls are in flight at once (or `GATHERS_S` are over): how fast the machine is then says nothing."""
     url: str = ""
     in_flight: int = 0
     most_in_flight: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _gathered: threading.Event = field(default_factory=threading.Event)
 
     def answer(self, asked: Asked) -> Reply:
         with self._lock:
             self.asked.append(asked)
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
+            if self.in_flight >= self.gathers:
+                self._gathered.set()
         try:
+            if self.gathers and asked.operation == self.gathers_at:
+                self._gathered.wait(GATHERS_S)
             if self.latency_s:
                 time.sleep(self.latency_s)
             defaults: dict[str, Answer] = {
