@@ -29,7 +29,7 @@ from driftwatch.errors import InputError, Place, StoreError
 from driftwatch.operations import policies as in_force
 from driftwatch.operations.due import EmptyCells
 from driftwatch.operations.installation import Installation
-from driftwatch.ports import ChangeSource, CheckpointPlace, Store
+from driftwatch.ports import ActivitySource, ChangeSource, CheckpointPlace, Store
 from driftwatch.signing.checkpoints import KEY_FILE, SshCheckpoints
 from driftwatch.signing.places import FilePlace, LogPlace
 from driftwatch.signing.ssh import SshSigner
@@ -37,6 +37,7 @@ from driftwatch.stores.store import open_store
 
 if TYPE_CHECKING:
     from driftwatch.aws.collector import AwsCollector
+    from driftwatch.aws.sessions import Account
 
 DEFAULT_CONFIG = Path("driftwatch.yaml")
 _FIRST_CONFIG = "a file; `driftwatch init` writes one for the account that your credentials reach, `driftwatch demo` needs none"
@@ -78,7 +79,6 @@ class Wired:
 
 def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store | None = None) -> Wired:
     """Reads everything that the configuration names and opens the store; raises InputError with the place of whatever is refused.
-
     With `store` (a reload) the open store stays in use; a configuration that names another database needs a restart.
     """
     chosen = _existing(path or DEFAULT_CONFIG)
@@ -88,12 +88,14 @@ def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store |
     register = _register(config, chosen)
     key, key_id = installation_key(config.state_dir, config.installation_key)
     collector, types = _collector(config, key, key_id)
+    activity_sources = _activity_sources(config)
     opened = store or _open(config, key_id)
     installation = Installation(
         store=opened,
         collector=collector,
         engine=ThreadEngine(config.scan.concurrency),
         sources=[_source(item.kind, item.name, item.settings, opened) for item in config.change_sources],
+        activity_sources=activity_sources,
         baseline_files=FileBaselines(),
         signer=_signer(config),
         policy=policy,
@@ -118,8 +120,14 @@ def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store |
         types=types,
         baseline_folders={item.name: item.path for item in config.baselines if item.source == "files"},
         traffic=collector.counters.by_service,
-        end_calls=collector.close,
+        end_calls=lambda: _close(collector, activity_sources),
     )
+
+
+def _close(collector: AwsCollector, activity_sources: Sequence[ActivitySource]) -> None:
+    collector.close()
+    for source in activity_sources:
+        source.close()
 
 
 def _existing(path: Path) -> Path:
@@ -205,6 +213,12 @@ def _source(kind: str, name: str, settings: object, store: Store) -> ChangeSourc
     return create(name, settings, store=store) if "store" in inspect.signature(create).parameters else create(name, settings)
 
 
+def _activity_sources(config: Config) -> list[ActivitySource]:
+    accounts = _accounts(config)
+    package = "driftwatch.aws.cloudtrail"
+    return [plugins.load(package, item.kind).create(item.name, item.settings, accounts=accounts) for item in config.activity_sources]
+
+
 def _register(config: Config, path: Path) -> str | None:
     """The name under which scans read the built-in register; raises InputError for a second one, whose records would all be twins."""
     names = [item.name for item in config.change_sources if item.kind == "register"]
@@ -234,7 +248,6 @@ def _collector(config: Config, key: bytes, key_id: str) -> tuple[AwsCollector, i
     from driftwatch.aws import extra
     from driftwatch.aws.collector import AwsCollector
     from driftwatch.aws.embedded_yaml import read_yaml
-    from driftwatch.aws.sessions import Account
     from driftwatch.aws.traffic import Limits
 
     catalog, doubts = extra.checked(config.catalog.extra_dirs)
@@ -242,7 +255,20 @@ def _collector(config: Config, key: bytes, key_id: str) -> tuple[AwsCollector, i
         structlog.get_logger().warning("catalog_entry", problem=str(doubt))
     types = [name for name, entry in catalog.items() if config.watches(name) and (entry.repeats is None or name in config.types)]
     _refuse_useless_globs(config, list(catalog))
-    accounts = [
+    limits = Limits(
+        calls_in_flight=config.scan.concurrency,
+        calls_per_place=config.scan.per_service,
+        call_deadline_s=float(config.scan.call_deadline_s),
+        max_pages=config.scan.page_cap,
+        retry_budget=config.scan.retry_budget,
+    )
+    return AwsCollector(catalog, _accounts(config), key, key_id, limits=limits, types=types, clock=now, yaml=read_yaml), len(types)
+
+
+def _accounts(config: Config) -> list[Account]:
+    from driftwatch.aws.sessions import Account
+
+    return [
         Account(
             id=item.id,
             role_arn=item.role_arn,
@@ -253,14 +279,6 @@ def _collector(config: Config, key: bytes, key_id: str) -> tuple[AwsCollector, i
         )
         for item in config.accounts
     ]
-    limits = Limits(
-        calls_in_flight=config.scan.concurrency,
-        calls_per_place=config.scan.per_service,
-        call_deadline_s=float(config.scan.call_deadline_s),
-        max_pages=config.scan.page_cap,
-        retry_budget=config.scan.retry_budget,
-    )
-    return AwsCollector(catalog, accounts, key, key_id, limits=limits, types=types, clock=now, yaml=read_yaml), len(types)
 
 
 def _refuse_useless_globs(config: Config, known: Sequence[str]) -> None:

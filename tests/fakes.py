@@ -16,7 +16,7 @@ from driftwatch.aws.entry import Paging
 from driftwatch.domain.ledger import Checkpoint
 from driftwatch.domain.normalize import Normalisation, Normaliser, fingerprint, shape
 from driftwatch.domain.resource import Cell, Json, Resource
-from driftwatch.domain.scan import Forecast, Plan, Reading, ReadUnit
+from driftwatch.domain.scan import Forecast, Plan, Reading, ReadUnit, Reread
 from driftwatch.domain.snapshot import Batch, CellRead, Gap, GapReason, Outcome
 from driftwatch.errors import DriftwatchError, InputError
 
@@ -50,12 +50,16 @@ class FakeCollector:
     """Cells that no plan names; they come up while another cell of their type and account is read (S3 buckets of a new region)."""
     every: dict[str, int] = field(default_factory=dict)
     """Types that need only be read in each n-th scheduled scan."""
+    listed_only: set[str] = field(default_factory=set)
+    """Types of which no resource can be read by itself."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     key: bytes = TEST_KEY
     key_id: str = TEST_KEY_ID
     batch_size: int = 2
     calls: list[str] = field(default_factory=list)
     """The cells that were read, as text, in order."""
+    rereads: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    """The cells of which some resources were read by themselves, as text, and the ids that were asked for, in order."""
 
     def normalisation(self, resource_type: str) -> tuple[str, Normalisation]:
         rules = self.normalisations.get(resource_type, Normalisation(tags="Tags"))
@@ -102,15 +106,52 @@ class FakeCollector:
         for cell in (*unit.cells, *sorted(c for c in self.unplanned if (c.account, c.type) in asked)):
             yield from self._read_cell(cell, reading, stopped)
 
+    def reread(self, cell: Cell, ids: Sequence[str], pinned: Normalisation | None, stopped: Callable[[], bool]) -> Reread | None:
+        """One call for each id. Whatever makes a listing or a detail fail makes the call of that resource fail."""
+        if cell.type in self.listed_only:
+            return None
+        self.rereads.append((str(cell), tuple(ids)))
+        started, rules = self.now(), pinned or self.normalisation(cell.type)[1]
+        found: list[tuple[str, dict[str, Json]]] = []
+        absent: list[str] = []
+        gaps: list[Gap] = []
+        for id_ in dict.fromkeys(ids):
+            document = None if cell in self.not_enabled else self.world.get(cell, {}).get(id_)
+            if reason := GapReason.ABORTED if stopped() else self._trouble(cell, id_):
+                gaps.append(Gap(cell=cell, reason=reason, detail="the resource could not be read", resource_id=id_))
+            elif document is None:
+                absent.append(id_)
+            else:
+                found.append((id_, document))
+        coming = self._coming(cell.type, pinned)
+        return Reread(
+            shape=shape(rules, self.key_id),
+            started_at=started,
+            ended_at=self.now(),
+            resources=tuple(self.resource(cell, id_, document, rules) for id_, document in found),
+            reshaped=tuple(self.resource(cell, id_, document, coming) for id_, document in found) if coming else (),
+            absent=tuple(absent),
+            gaps=tuple(gaps),
+            calls=len(found) + len(absent) + len(gaps),
+        )
+
+    def _trouble(self, cell: Cell, id_: str) -> GapReason | None:
+        """Why a resource of the cell cannot be read."""
+        return self.failing_accounts.get(cell.account) or self.failing.get(cell) or self.failing_items.get(cell, {}).get(id_)
+
+    def _coming(self, resource_type: str, pinned: Normalisation | None) -> Normalisation | None:
+        """The current rules, where the pinned ones are others."""
+        current_shape, current = self.normalisation(resource_type)
+        return current if pinned and shape(pinned, self.key_id) != current_shape else None
+
     def _cells(self) -> set[Cell]:
         return {*self.world, *self.failing, *self.not_enabled, *self.planned_not_enabled}
 
     def _read_cell(self, cell: Cell, reading: Reading, stopped: Callable[[], bool]) -> Iterator[Batch | CellRead]:
         self.calls.append(str(cell))
         started = self.now()
-        current_shape, current = self.normalisation(cell.type)
         pinned = reading.pinned.get(cell)
-        rules = pinned or current
+        rules = pinned or self.normalisation(cell.type)[1]
         gaps: list[Gap] = []
         listed = 0
         if stopped():
@@ -127,7 +168,7 @@ class FakeCollector:
             if cell in self.cut:
                 gaps.append(Gap(cell=cell, reason=GapReason.TRUNCATED, detail="the reply was cut", operation=f"{_service(cell)}:List"))
             readable = [(id_, doc) for id_, doc in shown.items() if id_ not in broken]
-            yield from self._batches(cell, readable, rules, current if pinned and shape(pinned, self.key_id) != current_shape else None)
+            yield from self._batches(cell, readable, rules, self._coming(cell.type, pinned))
         outcome = Outcome.INCOMPLETE if gaps else Outcome.NOT_ENABLED if cell in self.not_enabled else Outcome.COMPLETE
         yield CellRead(
             cell=cell,

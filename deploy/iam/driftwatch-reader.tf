@@ -610,6 +610,7 @@ resource "aws_iam_policy" "driftwatch_reader_4" {
           "entityresolution:ListIdMappingWorkflows",
           "entityresolution:ListMatchingWorkflows",
           "entityresolution:ListSchemaMappings",
+          "es:DescribeDomain",
           "es:DescribeDomains",
           "es:DescribeElasticsearchDomains",
           "es:ListDomainNames",
@@ -804,8 +805,7 @@ resource "aws_iam_policy" "driftwatch_reader_4" {
           "iottwinmaker:GetWorkspace",
           "iottwinmaker:ListComponentTypes",
           "iottwinmaker:ListEntities",
-          "iottwinmaker:ListScenes",
-          "iottwinmaker:ListSyncJobs"
+          "iottwinmaker:ListScenes"
         ],
         "Resource": "*"
       }
@@ -822,6 +822,7 @@ resource "aws_iam_policy" "driftwatch_reader_5" {
       {
         "Effect": "Allow",
         "Action": [
+          "iottwinmaker:ListSyncJobs",
           "iottwinmaker:ListTagsForResource",
           "iottwinmaker:ListWorkspaces",
           "iotwireless:GetFuotaTask",
@@ -838,6 +839,7 @@ resource "aws_iam_policy" "driftwatch_reader_5" {
           "ivs:ListChannels",
           "ivs:ListPlaybackKeyPairs",
           "ivs:ListRecordingConfigurations",
+          "kafka:DescribeClusterV2",
           "kafka:DescribeConfigurationRevision",
           "kafka:DescribeVpcConnection",
           "kafka:GetClusterPolicy",
@@ -878,6 +880,7 @@ resource "aws_iam_policy" "driftwatch_reader_5" {
           "lakeformation:ListResources",
           "lambda:GetFunctionCodeSigningConfig",
           "lambda:GetFunctionConcurrency",
+          "lambda:GetFunctionConfiguration",
           "lambda:GetLayerVersionPolicy",
           "lambda:GetPolicy",
           "lambda:ListAliases",
@@ -1005,10 +1008,7 @@ resource "aws_iam_policy" "driftwatch_reader_5" {
           "pca-connector-ad:ListConnectors",
           "pca-connector-ad:ListDirectoryRegistrations",
           "pca-connector-ad:ListTagsForResource",
-          "personalize:DescribeDataset",
-          "personalize:DescribeDatasetGroup",
-          "personalize:DescribeSchema",
-          "personalize:DescribeSolution"
+          "personalize:DescribeDataset"
         ],
         "Resource": "*"
       }
@@ -1025,6 +1025,9 @@ resource "aws_iam_policy" "driftwatch_reader_6" {
       {
         "Effect": "Allow",
         "Action": [
+          "personalize:DescribeDatasetGroup",
+          "personalize:DescribeSchema",
+          "personalize:DescribeSolution",
           "personalize:ListDatasetGroups",
           "personalize:ListDatasets",
           "personalize:ListSchemas",
@@ -1204,11 +1207,7 @@ resource "aws_iam_policy" "driftwatch_reader_6" {
           "s3tables:GetTableBucketReplication",
           "s3tables:GetTableEncryption",
           "s3tables:GetTableMaintenanceConfiguration",
-          "s3tables:GetTablePolicy",
-          "s3tables:GetTableReplication",
-          "s3tables:GetTableStorageClass",
-          "s3tables:ListTableBuckets",
-          "s3tables:ListTables"
+          "s3tables:GetTablePolicy"
         ],
         "Resource": "*"
       }
@@ -1225,6 +1224,10 @@ resource "aws_iam_policy" "driftwatch_reader_7" {
       {
         "Effect": "Allow",
         "Action": [
+          "s3tables:GetTableReplication",
+          "s3tables:GetTableStorageClass",
+          "s3tables:ListTableBuckets",
+          "s3tables:ListTables",
           "s3tables:ListTagsForResource",
           "sagemaker:DescribeApp",
           "sagemaker:DescribeCluster",
@@ -1412,12 +1415,7 @@ resource "aws_iam_policy" "driftwatch_reader_7" {
           "transfer:DescribeUser",
           "transfer:DescribeWebApp",
           "transfer:DescribeWebAppCustomization",
-          "transfer:DescribeWorkflow",
-          "transfer:ListAccesses",
-          "transfer:ListAgreements",
-          "transfer:ListCertificates",
-          "transfer:ListConnectors",
-          "transfer:ListHostKeys"
+          "transfer:DescribeWorkflow"
         ],
         "Resource": "*"
       }
@@ -1434,6 +1432,11 @@ resource "aws_iam_policy" "driftwatch_reader_8" {
       {
         "Effect": "Allow",
         "Action": [
+          "transfer:ListAccesses",
+          "transfer:ListAgreements",
+          "transfer:ListCertificates",
+          "transfer:ListConnectors",
+          "transfer:ListHostKeys",
           "transfer:ListProfiles",
           "transfer:ListServers",
           "transfer:ListUsers",

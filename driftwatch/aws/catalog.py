@@ -19,14 +19,31 @@ from typing import Any
 import rtoml
 from pydantic import TypeAdapter, ValidationError
 
-from driftwatch.aws.entry import Batch, DetailCall, Entry, Join, Kind, ListCall, Paging, Parent, entry_faults
+from driftwatch.aws.entry import Batch, DetailCall, Entry, Join, Kind, ListCall, One, Paging, Parent, entry_faults
+from driftwatch.aws.one import one_faults
 from driftwatch.domain.normalize import Normalisation
 from driftwatch.domain.rule_tree import PATH
 from driftwatch.errors import InputError, Place
 
-__all__ = ["Batch", "Catalog", "DetailCall", "Entry", "Join", "Kind", "ListCall", "Paging", "Parent", "load", "read_files", "together"]
+__all__ = [
+    "Batch",
+    "Catalog",
+    "DetailCall",
+    "Entry",
+    "Join",
+    "Kind",
+    "ListCall",
+    "One",
+    "Paging",
+    "Parent",
+    "load",
+    "read_files",
+    "together",
+]
 
-_NESTED: Mapping[str, type] = MappingProxyType({"list": ListCall, "detail": DetailCall, "parent": Parent, "batch": Batch, "join": Join})
+_NESTED: Mapping[str, type] = MappingProxyType(
+    {"list": ListCall, "detail": DetailCall, "parent": Parent, "batch": Batch, "join": Join, "one": One}
+)
 _TABLE = re.compile(r"^\s*\[\[\s*resource\s*\]\]")
 
 
@@ -205,7 +222,7 @@ def _entry(table: Mapping[str, Any], origin: Origin, *, thorough: bool) -> tuple
         entry = _validator().validate_python(table)
     except ValidationError as error:
         return None, [_fault(part["loc"], part["type"], _said(part), table, origin) for part in error.errors()]
-    faults = entry_faults(entry) if thorough else ()
+    faults = (*entry_faults(entry), *one_faults(entry)) if thorough else ()
     return entry, [f"{origin.place(field)}: {entry.type}: {text}" for field, text in faults]
 
 

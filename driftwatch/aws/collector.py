@@ -13,17 +13,19 @@ from driftwatch.aws.entry import Entry
 from driftwatch.aws.forecast import forecast
 from driftwatch.aws.intake import Form
 from driftwatch.aws.kept import Keeping, Kept
+from driftwatch.aws.one import asked_as, one_of
 from driftwatch.aws.patience import Patience
-from driftwatch.aws.planning import Discovery, Place, call_region, listings, plan
+from driftwatch.aws.planning import Discovery, Place, call_region, listings, plan, region_by_item
 from driftwatch.aws.reading import UnitReader
 from driftwatch.aws.replies import result_roots
+from driftwatch.aws.rereading import Rereader
 from driftwatch.aws.rows import compiled
 from driftwatch.aws.sessions import Account, Sessions
 from driftwatch.aws.traffic import Counters, Limits
 from driftwatch.domain.embedded import YamlReader
 from driftwatch.domain.normalize import Normalisation, Normaliser, shape
 from driftwatch.domain.resource import Cell, Scope
-from driftwatch.domain.scan import Forecast, Plan, Reading, ReadUnit
+from driftwatch.domain.scan import Forecast, Plan, Reading, ReadUnit, Reread
 from driftwatch.domain.snapshot import Batch, CellRead
 
 
@@ -108,11 +110,47 @@ class AwsCollector:
                 cells=unit.cells,
                 ours=self._comes_up(account, unit),
                 form=lambda cell: self._form(cell, reading.pinned.get(cell)),
-                alike=lambda entry: self._members[_question(entry)],
+                alike=self._members_of,
                 clock=self._clock,
                 keeping=lambda: Keeping(kept=self._kept, account=account.id, use=reading.may_keep, clock=self._clock),
                 patience=self._patience,
             ).read()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def reread(self, cell: Cell, ids: Sequence[str], pinned: Normalisation | None, stopped: Callable[[], bool]) -> Reread | None:
+        return self.reread_with(AwsCaller(self._sessions, self._traffic, cell.account, stopped), cell, ids, pinned)
+
+    def reread_with(self, caller: Caller, cell: Cell, ids: Sequence[str], pinned: Normalisation | None = None) -> Reread | None:
+        """As `reread`, with another answerer of calls (recorded replies)."""
+        entry = self._catalog.get(cell.type)
+        one = one_of(entry) if entry else None
+        if entry is None or one is None:
+            return None
+        account = self._accounts[cell.account]
+        region = call_region(entry, account, cell.region)
+        by_item = region_by_item(entry, self._catalog)
+        given = {"account": account.id, "partition": account.partition, "region": region}
+        if by_item and not entry.item_region:  # it lies where its parent lies, and is asked for there
+            given |= {"region": cell.region, "item_region": cell.region}
+        pool = ThreadPoolExecutor(self._limits.calls_per_place, thread_name_prefix=f"driftwatch-{entry.service}")
+        try:
+            return Rereader(
+                entry=entry,
+                one=one,
+                cell=cell,
+                caller=caller,
+                pool=pool,
+                limits=self._limits,
+                region=region,
+                by_item=by_item,
+                given=given,
+                form=self._form(cell, pinned),
+                alike=self._members_of(asked_as(entry, one)),
+                clock=self._clock,
+                keeping=Keeping(kept=self._kept, account=account.id, use=False, clock=self._clock),
+                patience=self._patience,
+            ).read(ids)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -133,6 +171,9 @@ class AwsCollector:
         if pinned is None or digest == current:
             return Form(shape=current, normaliser=normaliser, key=self._key)
         return Form(shape=digest, normaliser=Normaliser(pinned, self._key, yaml=self._yaml), key=self._key, reshaper=normaliser)
+
+    def _members_of(self, entry: Entry) -> frozenset[str]:
+        return self._members.get(_question(entry)) or result_roots(compiled(entry.list.items).parsed)
 
     @cached_property
     def _members(self) -> Mapping[tuple[str, str], frozenset[str]]:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StrictInt
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
 
 from driftwatch.domain.normalisation import Normalisation
 from driftwatch.domain.rule_tree import PATH, parse_path, plain_path, rule_tree
@@ -149,6 +149,31 @@ class DetailCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class One:
+    """How one resource is read by its id, without the rest of its cell. A singleton needs none of it: its listing reads just the one.
+
+    Parameters may use ``$id``, ``$ids`` (several ids in one call), ``$item.Path`` where the id holds that path, and names that it binds.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    params: Params = field(default_factory=dict)
+    op: Operation | None = None
+    """None: the listing's own operation, asked for these ids only."""
+    items: Text | None = None
+    """JMESPath to a list of items, each as in the listing; None: the listing's."""
+    item: Any = None
+    """There is nothing to ask: the listing's item says no more than its id. It is made here, and the details bring the rest."""
+    whole: StrictBool = False
+    """No call takes an id: the listing is read, only until the wanted are found, and only their details."""
+    size: Annotated[StrictInt, Field(ge=1)] = 50
+    """Ids in one call, where it takes ``$ids``."""
+    pattern: Text | None = None
+    """A regular expression for the whole id; its named groups are bound."""
+    absent: Codes = ()
+    """Error codes that mean that there is no such resource. With `item`, those of the first detail."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """How one resource type is listed, completed, named and normalised."""
 
@@ -173,6 +198,7 @@ class Entry:
     tags: Path | None = None
     owner: Text | None = None
     detail: tuple[DetailCall, ...] = ()
+    one: One | None = None
     unreadable: tuple[Path, ...] = ()
     """What is there only if the service could not read a part of the resource: then the resource is a Gap, whose state is unknown."""
     settling: Mapping[Path, tuple[Text, ...]] = field(default_factory=dict)
@@ -197,8 +223,13 @@ class Entry:
 
     @property
     def operations(self) -> tuple[str, ...]:
-        """Every operation that reading this type calls, the listing first, each once."""
+        """Every operation that reading a cell of this type calls, the listing first, each once."""
         return tuple(dict.fromkeys((self.list.op, *(detail.op for detail in self.detail))))
+
+    @property
+    def every_operation(self) -> tuple[str, ...]:
+        """`operations`, and the one that reads a resource by itself."""
+        return tuple(dict.fromkeys((*self.operations, *([self.one.op] if self.one and self.one.op else []))))
 
     @property
     def normalisation(self) -> Normalisation:

@@ -67,7 +67,7 @@ def granted(entries: Iterable[Entry], sdk: Sdk) -> list[str]:
     found = set(DISCOVERY)
     for entry in entries:
         if entry.service in sdk.services:
-            found.update(action for operation in entry.operations for action in actions_of(entry, operation, sdk))
+            found.update(action for operation in entry.every_operation for action in actions_of(entry, operation, sdk))
     for action in sorted(found):
         refuse_unsafe(action)
     return sorted(found, key=lambda action: (action.lower(), action))

@@ -9,18 +9,16 @@ from datetime import datetime
 from itertools import chain, repeat
 from typing import Any
 
-import jmespath
-
 from driftwatch.aws.calls import Caller, CallFailed
 from driftwatch.aws.details import Details, shares_batches
-from driftwatch.aws.entry import Entry, Kind
+from driftwatch.aws.entry import Entry
 from driftwatch.aws.intake import CellIntake, Form, item_id
 from driftwatch.aws.kept import Keeping
+from driftwatch.aws.listing import call_name, items_of, pages_of, says_none
 from driftwatch.aws.patience import Patience
 from driftwatch.aws.planning import Listing
 from driftwatch.aws.progress import Progress
-from driftwatch.aws.replies import OMITS_EMPTY
-from driftwatch.aws.rows import Row, compiled, filled, in_order, search, stripped
+from driftwatch.aws.rows import Row, in_order, search
 from driftwatch.aws.traffic import Limits
 from driftwatch.domain.resource import GLOBAL, Cell, Scope
 from driftwatch.domain.snapshot import Batch, CellRead, GapReason
@@ -66,7 +64,7 @@ class UnitReader:
         try:
             yield from self._top(given)
         except Exception as error:  # noqa: BLE001 - a fault in an entry or in our own code must cost these cells only, and must show
-            failed = CallFailed(GapReason.ERROR, operation=self._name(self.listing.first), detail=f"not read: {type(error).__name__}")
+            failed = CallFailed(GapReason.ERROR, operation=call_name(self.listing.first), detail=f"not read: {type(error).__name__}")
             self._fail(self.listing, failed)
         calls = int(getattr(self.caller, "calls", 0))
         for type_ in wanted:
@@ -90,7 +88,7 @@ class UnitReader:
                     pages += 1
                     yield from self._page(self.listing, page, given)
             except CallFailed as failed:
-                if pages or not _says_none(entry, failed):
+                if pages or not says_none(entry, failed):
                     self._fail(self.listing, failed)
                 elif not failed.is_one_of(entry.list.absent):
                     off += 1
@@ -99,20 +97,8 @@ class UnitReader:
                 progress.off = True
 
     def _pages(self, entry: Entry, params: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """The pages of a listing, each with one of its result members. Raises CallFailed."""
-        name = self._name(entry)
-        empty = 0
-        members = self.alike(entry)
-        region = str(names["region"])
-        for page in self.caller.pages(entry.service, entry.list.op, filled(dict(params), names, name), region, entry.list.paging):
-            if members and name not in OMITS_EMPTY and not any(member in page for member in members):
-                raise CallFailed(GapReason.NOT_AWS, operation=name, detail=f"the reply has no {' or '.join(sorted(members))}")
-            empty = 0 if any(page.get(member) for member in members) else empty + 1
-            if empty > self.limits.max_empty_pages:
-                raise CallFailed(
-                    GapReason.PAGE_LOOP, operation=name, detail=f"more than {self.limits.max_empty_pages} empty pages in a row"
-                )
-            yield page
+        members, empty = self.alike(entry), self.limits.max_empty_pages
+        return pages_of(entry, params, names, caller=self.caller, members=members, max_empty_pages=empty)
 
     def _pages_if_any(self, entry: Entry, params: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """As `_pages`; none where the answer is that there is nothing to list."""
@@ -122,7 +108,7 @@ class UnitReader:
                 pages += 1
                 yield page
         except CallFailed as failed:
-            if pages or not _says_none(entry, failed):
+            if pages or not says_none(entry, failed):
                 raise
 
     def _page(self, listing: Listing, page: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[Batch]:
@@ -138,23 +124,9 @@ class UnitReader:
     def _items_of(self, listing: Listing, entry: Entry, pages: Iterable[_Page]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
         for page, names in pages:
             try:
-                yield from zip(self._items(entry, page), repeat(names))
+                yield from zip(items_of(entry, page), repeat(names))
             except CallFailed as failed:  # the page has another form
                 self._fail_entry(listing, entry, failed)
-
-    def _items(self, entry: Entry, page: Mapping[str, Any]) -> Iterable[Any]:
-        name = self._name(entry)
-        try:
-            found = compiled(entry.list.items).search(page)
-        except jmespath.exceptions.JMESPathError as error:
-            raise CallFailed(GapReason.NOT_AWS, operation=name, detail=f"the reply does not fit {entry.list.items}") from error
-        if entry.kind is Kind.SINGLETON:
-            if not isinstance(found, Mapping):
-                raise CallFailed(GapReason.NOT_AWS, operation=name, detail=f"{entry.list.items} is no object")
-            return [stripped(found, entry.list.strip)]
-        if found is not None and not isinstance(found, list):
-            raise CallFailed(GapReason.NOT_AWS, operation=name, detail=f"{entry.list.items} is no list")
-        return (stripped(item, entry.list.strip) for item in found or ())
 
     # --- items -------------------------------------------------------------------------------------------------------------------------
 
@@ -181,7 +153,7 @@ class UnitReader:
         region = search(entry.item_region, item) if entry.item_region else names.get("item_region")
         row = Row(item=item, bound=names, name=item_id(entry, item, names), region=region if isinstance(region, str) else None)
         if item is None:
-            row.failed = CallFailed(GapReason.INVALID_ITEM, operation=self._name(entry), detail="the listing holds null")
+            row.failed = CallFailed(GapReason.INVALID_ITEM, operation=call_name(entry), detail="the listing holds null")
             row.unsure = True
         if row.region is None or progress.details.identity_only:
             return row
@@ -228,7 +200,7 @@ class UnitReader:
         assert entry.parent is not None
         bound = {name: search(path, parent.item) for name, path in entry.parent.bind.items()}
         if missing := [name for name, value in bound.items() if value is None]:
-            raise CallFailed(GapReason.INVALID_ITEM, operation=self._name(entry), detail=f"the parent has no {', '.join(missing)}")
+            raise CallFailed(GapReason.INVALID_ITEM, operation=call_name(entry), detail=f"the parent has no {', '.join(missing)}")
         return bound
 
     # --- cells ---------------------------------------------------------------------------------------------------------------------------
@@ -281,14 +253,6 @@ class UnitReader:
         for children in listing.children.values():
             for child in children:
                 yield from self._entries(child)
-
-    def _name(self, entry: Entry) -> str:
-        return f"{entry.service}:{entry.list.op}"
-
-
-def _says_none(entry: Entry, failed: CallFailed) -> bool:
-    """Whether the answer to a listing means that there is nothing to list: a child's listing that is off is as empty as an absent one."""
-    return failed.off or failed.is_one_of((*entry.list.off, *entry.list.absent))
 
 
 def _failing(failed: CallFailed) -> Iterator[dict[str, Any]]:

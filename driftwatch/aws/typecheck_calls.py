@@ -39,7 +39,7 @@ def check_names(inspection: Inspection) -> None:
     if entry.repeats and inspection.catalog.find(entry.repeats) is None:
         text = f"repeats: there is no type {entry.repeats}{did_you_mean(entry.repeats, list(inspection.catalog))}"
         inspection.report(text, "repeats")
-    calls = {f"{entry.service}:{operation}" for operation in entry.operations}
+    calls = {f"{entry.service}:{operation}" for operation in entry.every_operation}
     for call, actions in entry.iam.items():
         if call not in calls:
             inspection.report(f"iam: {call} is no call of this entry{did_you_mean(call, sorted(calls))}", "iam", call)
@@ -68,13 +68,18 @@ def check_calls(inspection: Inspection) -> Read | None:
         item = _check_listing(inspection, bound)
     if item is None:
         return None
+    return Read(item=item, document=document_of(inspection, item, bound), bound=bound)
+
+
+def document_of(inspection: Inspection, item: Type, bound: Mapping[str, Type]) -> Type:
+    """What the details make of an item; they are checked on the way."""
     document = item
-    for detail in entry.detail:
+    for detail in inspection.entry.detail:
         after: Type | None = None
         with inspection.guard("detail", detail.op, what=detail.op):
             after = _check_detail(inspection, detail, document, bound)
         document = after or (FREE if detail.into in ("@", "+") else document)
-    return Read(item=item, document=document, bound=bound)
+    return document
 
 
 def item_of(entry: Entry, sdk: Sdk) -> Type:
@@ -87,7 +92,8 @@ def item_of(entry: Entry, sdk: Sdk) -> Type:
     return result.element
 
 
-def _operation(inspection: Inspection, name: str, *needles: str) -> Operation:
+def reading_operation(inspection: Inspection, name: str, *needles: str) -> Operation:
+    """The operation; reports one that does not read. Raises SdkError."""
     if not name.startswith(READING_VERBS):
         inspection.report(f"{name} does not begin with a reading verb ({', '.join(READING_VERBS)})", *needles)
     return inspection.sdk.operation(inspection.entry.service, name)
@@ -95,12 +101,12 @@ def _operation(inspection: Inspection, name: str, *needles: str) -> Operation:
 
 def _check_listing(inspection: Inspection, bound: Mapping[str, Type]) -> Type | None:
     entry, call = inspection.entry, inspection.entry.list
-    operation = _operation(inspection, call.op, "list", call.op)
+    operation = reading_operation(inspection, call.op, "list", call.op)
     for params in call.params:
         for fault in check_params(params, operation.input, bound):
             inspection.report(f"{call.op}: {fault}", "list", call.op, "params")
     for code in (*call.off, *call.absent):
-        _check_code(inspection, operation, code, "list", call.op)
+        check_code(inspection, operation, code, "list", call.op)
     _check_paging(inspection, operation, call.paging, call.items, "list", call.op, page_by_page=True)
     item = item_of(entry, inspection.sdk)
     if entry.kind is Kind.SINGLETON and item.form not in (Form.OBJECT, Form.MAP, Form.FREE):
@@ -134,7 +140,8 @@ def _check_paging(
     return chosen
 
 
-def _check_code(inspection: Inspection, operation: Operation, code: str, *needles: str) -> None:
+def check_code(inspection: Inspection, operation: Operation, code: str, *needles: str) -> None:
+    """Reports an error code that the operation's model does not name, where it names any."""
     known = operation.error_codes
     if operation.service in ("s3", "s3control"):
         known |= S3_ERROR_CODES
@@ -145,7 +152,7 @@ def _check_code(inspection: Inspection, operation: Operation, code: str, *needle
 
 def _check_detail(inspection: Inspection, detail: DetailCall, item: Type, bound: Mapping[str, Type]) -> Type:
     where = ("detail", detail.op)
-    operation = _operation(inspection, detail.op, *where)
+    operation = reading_operation(inspection, detail.op, *where)
     if item.form not in (Form.OBJECT, Form.MAP, Form.FREE) and detail.into != "@":
         raise PathError(f'the item is {item}, so that {detail.into!r} cannot be added: shape it in items, as in "Urls[].{{Url: @}}"')
     if detail.when:
@@ -157,7 +164,7 @@ def _check_detail(inspection: Inspection, detail: DetailCall, item: Type, bound:
     for fault in check_params(params, operation.input, names):
         inspection.report(f"{detail.op}: {fault}", *where, "params")
     for code in (*detail.absent, *detail.off):
-        _check_code(inspection, operation, code, *where)
+        check_code(inspection, operation, code, *where)
     taken = _taken(inspection, detail, operation, item)
     if detail.into == "@":
         return taken

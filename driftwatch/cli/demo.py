@@ -17,6 +17,7 @@ from driftwatch.domain.codec import decode
 from driftwatch.domain.decision import Decision
 from driftwatch.domain.report import Event
 from driftwatch.operations import status
+from driftwatch.operations.findings import Case
 from driftwatch.operations.installation import Installation
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ def demo(
 ) -> None:
     """Watch driftwatch catch an unauthorised change, and stay silent about an authorised one, on a simulated AWS account.
 
-    Two accounts that speak the real API are made on this machine; two people approve a baseline; the daemon starts; then seven things
-    happen to the accounts. Nothing of yours is read or written but the demo's folder.
+    Two accounts that speak the real API are made on this machine; two people approve a baseline; the daemon starts; then nine things
+    happen to the accounts, and their log says who did them. Nothing of yours is read or written but the demo's folder.
     """
     from driftwatch import wiring
     from driftwatch.demo import play, setting
@@ -110,10 +111,25 @@ def _tell_step(stage: Stage, number: int, step: Step, *, pause: bool) -> None:
         return
     finding = outcome.finding
     say(f"   -> {finding.verdict_current.value}, {finding.state.value}   ({finding.id})")
-    last = play.case_of(stage, finding).decisions[-1]
+    case = play.case_of(stage, finding)
+    for line in _by(case):
+        say(f"      {line}")
+    last = case.decisions[-1]
     for line in explain(decode(Decision, last))[1:]:
         if not any(mark in line for mark in (", pass:", ", n/a:")):
             say(f"      {line}")
+
+
+def _by(case: Case) -> list[str]:
+    """Who made the change, as the log says."""
+    if case.explained is None:
+        return []
+    told = []
+    for call in case.explained.attribution.writers:
+        behalf = f" for {call.event.on_behalf_of}" if call.event.on_behalf_of else ""
+        through = case.explained.activities[call.event.id].actor.channel.value
+        told.append(f"by {call.event.actor or 'nobody known'}{behalf}, through {through}: {call.event.event_name}")
+    return told
 
 
 def _tell_end(wired: Wired, stage: Stage, address: str, *, once: bool) -> None:
@@ -125,6 +141,7 @@ def _tell_end(wired: Wired, stage: Stage, address: str, *, once: bool) -> None:
             f"  driftwatch status --config {wired.path}",
             f"  driftwatch findings list --config {wired.path}",
             f"  driftwatch findings why FINDING --config {wired.path}",
+            f"  driftwatch activity list --config {wired.path}",
             f"  driftwatch scan --config {wired.path}",
             "Ctrl-C ends it.",
         )

@@ -12,6 +12,7 @@ import typer
 from driftwatch.cli import exceptions as exceptions_cli
 from driftwatch.cli.context import Asking, AsOption, ConfigOption, JsonOption, KeyOption, actor, wired
 from driftwatch.cli.output import ErrorsAsSentences, emit_json, say, table
+from driftwatch.domain.attribute import WhyNot
 from driftwatch.domain.authorization.explain import explain
 from driftwatch.domain.canonical import utc_text
 from driftwatch.domain.codec import decode
@@ -83,6 +84,7 @@ def show(finding: FindingId, config: ConfigOption = None, json: JsonOption = Fal
         for item in document["differences"]
     ]
     table(("path", "op", "before", "after"), rows, title="")
+    _print_calls(document["attribution"])
     if case.facts:
         facts, read_at = case.facts
         say("", f"beside the configuration, as of {utc_text(read_at)}:", *(f"  {path}: {_short(value)}" for path, value in facts.items()))
@@ -203,6 +205,38 @@ def _standing(document: dict[str, Any]) -> Iterator[str]:
         yield "flapping: it changed its state more than 3 times within 24 hours"
     if document["closed"]:
         yield f"closed {document['closed']}"
+
+
+_WHY_NOT = {
+    WhyNot.FAILED: "it failed",
+    WhyNot.READ_ONLY: "it changes no configuration",
+    WhyNot.BEFORE: "it was made before the old state was last seen",
+    WhyNot.AFTER: "it was made after the new state was seen",
+    WhyNot.OTHER_PATHS: "its operation cannot touch what changed",
+}
+
+
+def _print_calls(attribution: dict[str, Any] | None) -> None:
+    """The logged calls on the resource: who wrote which path, and why each other call did not."""
+    if attribution is None:
+        return
+    if not attribution["calls"]:
+        say("", "no logged call names this resource in that time: nobody is known to have made the change")
+        return
+    rows = [
+        (
+            item["time"],
+            item["call"],
+            item["actor"] or "unknown",
+            f"for {item['on_behalf_of']}" if item["on_behalf_of"] else item["kind"],
+            item["channel"],
+            ", ".join(path or "(the whole resource)" for path in item["wrote"]) or f"not taken: {_WHY_NOT[WhyNot(item['why_not'])]}",
+        )
+        for item in attribution["calls"]
+    ]
+    table(("time", "call", "by", "", "through", "wrote"), rows, title="\nlogged calls")
+    if attribution["unattributed"]:
+        say(f"no logged call explains {', '.join(path or '(the whole resource)' for path in attribution['unattributed'])}")
 
 
 def _tell(case: findings.Case, *, json: bool) -> None:

@@ -9,7 +9,9 @@ import typer
 from driftwatch.cli.context import ConfigOption, JsonOption, wired
 from driftwatch.cli.output import emit_json, say, table
 from driftwatch.cli.tables import cells_summary, findings_table
+from driftwatch.domain.activity import CallClass, Fate
 from driftwatch.domain.canonical import utc_text
+from driftwatch.domain.drift import Blinds
 from driftwatch.domain.resource import Cell, Json
 from driftwatch.domain.scan import CellStatus
 from driftwatch.domain.snapshot import Gap, GapReason
@@ -52,7 +54,7 @@ def _document(made: Wired, view: Overview, *, daemon: bool) -> Json:
         "last_scan": last.id if last else None,
         "last_scan_status": last.status.value if last else None,
         "last_scan_ended": utc_text(last.ended_at) if last and last.ended_at else None,
-        "cells": [describe.cell_document(item) for item in view.cells],
+        "cells": [describe.cell_document(item, view.blind.get(item.cell)) for item in view.cells],
         "held": [{"cell": str(item.cell), "release": _release(made, item.cell)} for item in view.cells if item.held],
         "gaps": [
             {
@@ -66,6 +68,7 @@ def _document(made: Wired, view: Overview, *, daemon: bool) -> Json:
             for gap, needs in _needs(made, view.gaps)
         ],
         "findings": [{"id": item.id, "resource": item.resource_id, "verdict": item.verdict_current.value} for item in view.findings],
+        "activity": _activity_document(view),
         "unread_accounts": list(view.unread_accounts),
         "not_controlled_accounts": list(view.uncontrolled_accounts),
         "policy": {
@@ -75,6 +78,57 @@ def _document(made: Wired, view: Overview, *, daemon: bool) -> Json:
         },
         "store": view.store,
     }
+
+
+def _activity_document(view: Overview) -> Json:
+    known = view.activity
+    return {
+        "sources": {
+            name: {
+                "last_read": utc_text(at) if at else None,
+                "complete_until": utc_text(until) if (until := known.complete_until.get(name)) else None,
+            }
+            for name, at in known.synced.items()
+        },
+        "population": dict(known.population),
+        "findings": {"attributed": known.attributed, "unattributed": known.unattributed},
+        "unresolved_principals": known.unresolved,
+        "blind": {what.value: number for what, number in known.blind.items() if number},
+    }
+
+
+def _print_activity(view: Overview) -> None:
+    """How far the log of calls is known, what it held since yesterday, and what was turned off."""
+    known = view.activity
+    for name, at in known.synced.items():
+        until = known.complete_until.get(name)
+        complete = f"every call known up to {utc_text(until)}" if until else "not known to be complete"
+        say(f"activity source {name}: {f'last read {utc_text(at)}' if at else 'never read'}, {complete}")
+    counts = known.population
+    if counts:
+        changes = sum(counts.get(fate.value, 0) for fate in Fate)
+        became = ", ".join(f"{counts.get(fate.value, 0)} {fate.value}" for fate in Fate if counts.get(fate.value))
+        others = sum(counts.get(call.value, 0) for call in CallClass if call not in (CallClass.CONFIG, CallClass.READ))
+        rest = f"{others} writes that change no configuration, {counts['failed']} that failed ({counts['denied']} denied changes)"
+        say(f"since yesterday: {changes} logged changes ({became or 'none'}), {rest}")
+        say(f"live findings: {known.attributed} explained by a logged call, {known.unattributed} by none")
+    if known.unresolved:
+        say(f"{known.unresolved} principals changed something and are nobody that the people file knows (`driftwatch activity list`)")
+    for what, number in known.blind.items():
+        if number:
+            cells = sum(1 for turned_off in view.blind.values() if turned_off is what)
+            say(f"{_TURNED_OFF[what]} ({number} findings): in {cells} cells a change between two scans would go unseen")
+
+
+_TURNED_OFF = {
+    Blinds.TRAIL: "a trail was switched off or narrowed",
+    Blinds.BUCKET: "the bucket of the log was changed",
+    Blinds.QUEUE: "the queue of the log was changed",
+    Blinds.RULE: "the rule that feeds the queue was changed",
+    Blinds.RECORDER: "AWS Config's recorder was switched off",
+    Blinds.DETECTOR: "GuardDuty was switched off",
+    Blinds.LOG: "the log itself cannot be trusted",
+}
 
 
 def _print(made: Wired, view: Overview, *, daemon: bool) -> None:
@@ -97,6 +151,7 @@ def _print(made: Wired, view: Overview, *, daemon: bool) -> None:
     for item in policies.expired(made.installation):
         over = f"the deviation that {item.approved_by} approved ended on {item.until}"
         say(f"the policy loosens {item.rule}, and nobody excuses that any more: {over}")
+    _print_activity(view)
     last = view.last_scan
     ended = f"ended {utc_text(last.ended_at)}" if last and last.ended_at else "runs"
     say(

@@ -11,7 +11,7 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 
 from driftwatch import plugins
 from driftwatch.config.model import Config
-from driftwatch.config.sections import ChangeSource
+from driftwatch.config.sections import Source
 from driftwatch.documents.fields import nearest
 from driftwatch.documents.models import Location, filled
 from driftwatch.documents.problems import Problems
@@ -23,7 +23,8 @@ B = TypeVar("B", bound=BaseModel)
 
 FILE: Final = "driftwatch.yaml"
 PREFIX: Final = "DRIFTWATCH_"
-SOURCES: Final = "driftwatch.change_sources"
+SOURCES: Final = {"change_sources": "driftwatch.change_sources", "activity_sources": "driftwatch.aws.cloudtrail"}
+"""The sections whose members are read by adapters, and the packages of those."""
 
 
 def load(path: Path | None, env: Mapping[str, str]) -> Config:
@@ -41,24 +42,26 @@ def load(path: Path | None, env: Mapping[str, str]) -> Config:
     config = filled(Config, node, problems, given=given, place_of=lambda location: _variable_of(location, variables))
     if config is None:
         raise problems.error()
-    for index, source in enumerate(config.change_sources):
-        _fill_source(source, _item(node, "change_sources", index), problems, ("change_sources", index), variables)
+    for section in SOURCES:
+        for index, source in enumerate(getattr(config, section)):
+            _fill_source(source, _item(node, section, index), problems, (section, index), variables)
     problems.check()
     return _anchored(config, file.resolve().parent)
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of driftwatch.yaml, with the keys of every kind of change source."""
+    """The JSON schema of driftwatch.yaml, with the keys of every kind of source."""
     document = Config.model_json_schema()
-    kinds = []
-    for word in plugins.words(SOURCES):
-        settings = plugins.load(SOURCES, word).Settings.model_json_schema()
-        document.setdefault("$defs", {}).update(settings.pop("$defs", {}))
-        settings["properties"] = {"name": {"type": "string"}, "kind": {"const": word}} | settings["properties"]
-        settings["required"] = ["name", "kind", *settings.get("required", ())]
-        kinds.append(settings)
-    document["properties"]["change_sources"]["items"] = {"oneOf": kinds}
-    document["$defs"].pop(ChangeSource.__name__)
+    for section, package in SOURCES.items():
+        kinds = []
+        for word in plugins.words(package):
+            settings = plugins.load(package, word).Settings.model_json_schema()
+            document.setdefault("$defs", {}).update(settings.pop("$defs", {}))
+            settings["properties"] = {"name": {"type": "string"}, "kind": {"const": word}} | settings["properties"]
+            settings["required"] = ["name", "kind", *settings.get("required", ())]
+            kinds.append(settings)
+        document["properties"][section]["items"] = {"oneOf": kinds}
+    document["$defs"].pop(Source.__name__)
     return document
 
 
@@ -108,10 +111,10 @@ def _item(node: Node, key: str, index: int) -> Node:
     return listed.items[index] if isinstance(listed, ListNode) and index < len(listed.items) else MapNode(node.place, {}, {})
 
 
-def _fill_source(source: ChangeSource, node: Node, problems: Problems, at: Location, variables: Mapping[str, str]) -> None:
+def _fill_source(source: Source, node: Node, problems: Problems, at: Location, variables: Mapping[str, str]) -> None:
     outside = _variable_of(at, variables)
     kind = node.entries["kind"].place if isinstance(node, MapNode) and "kind" in node.entries else node.place
-    adapter = plugins.load(SOURCES, source.kind, outside or kind)
+    adapter = plugins.load(SOURCES[str(at[0])], source.kind, outside or kind)
     entries = {key: item for key, item in node.entries.items() if key not in {"name", "kind"}} if isinstance(node, MapNode) else {}
     own = MapNode(node.place, entries, node.keys if isinstance(node, MapNode) else {})
     source.give(filled(adapter.Settings, own, problems, given=source.model_extra, place_of=lambda _: outside))
@@ -126,7 +129,7 @@ def _anchored(model: B, folder: Path) -> B:
 def _anchored_value(value: Any, folder: Path) -> Any:
     if isinstance(value, Path):
         return folder / (value.expanduser() if str(value).startswith("~/") else value)
-    if isinstance(value, ChangeSource):
+    if isinstance(value, Source):
         value.give(_anchored(value.settings, folder))
         return value
     if isinstance(value, BaseModel):

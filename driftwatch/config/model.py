@@ -13,12 +13,12 @@ from driftwatch.config.sections import (
     Account,
     Baseline,
     Catalogue,
-    ChangeSource,
     Ledger,
     Log,
     Operations,
     Scan,
     Schedule,
+    Source,
     Store,
     TypeGlob,
 )
@@ -46,7 +46,8 @@ class Config(Section, BaseSettings):
     people: Path | None = Field(default=None, description="The people file: who is who, with which roles.")
     allowed_signers: Path | None = Field(default=None, description="Who may sign baselines, in the format of ssh-keygen's ALLOWED SIGNERS.")
     revoked_signers: Path | None = Field(default=None, description="Keys that no longer count: a key revocation list, or public keys.")
-    change_sources: tuple[ChangeSource, ...] = Field(default=(), description="Where change records come from.")
+    change_sources: tuple[Source, ...] = Field(default=(), description="Where change records come from.")
+    activity_sources: tuple[Source, ...] = Field(default=(), description="Where the logged API calls come from: who changed what.")
     schedule: Schedule = Field(default=Schedule(), description="When to scan.")
     scan: Scan = Field(default=Scan(), description="The limits of a scan.")
     operations: Operations = Field(default=Operations(), description="The operations listener.")
@@ -83,10 +84,10 @@ class Config(Section, BaseSettings):
         _refuse_twins("account", [account.id for account in accounts])
         return accounts
 
-    @field_validator("change_sources")
+    @field_validator("change_sources", "activity_sources")
     @classmethod
-    def _each_source_once(cls, sources: tuple[ChangeSource, ...]) -> tuple[ChangeSource, ...]:
-        _refuse_twins("change source", [source.name for source in sources])
+    def _each_source_once(cls, sources: tuple[Source, ...], info: ValidationInfo) -> tuple[Source, ...]:
+        _refuse_twins(str(info.field_name).replace("_", " ").removesuffix("s"), [source.name for source in sources])
         return sources
 
     @field_validator("baselines")

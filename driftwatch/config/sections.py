@@ -74,18 +74,18 @@ class Baseline(Section):
         return BaselinePattern(name=self.name, accounts=self.accounts, regions=self.regions, types=self.types)
 
 
-class ChangeSource(BaseModel, extra="allow", frozen=True, hide_input_in_errors=True):
-    """One source of change records; the other keys are those of its kind."""
+class Source(BaseModel, extra="allow", frozen=True, hide_input_in_errors=True):
+    """A source that an adapter reads; the keys besides these are those of its kind."""
 
-    name: Name = Field(description="Its name, unique; change records are kept under it.")
-    kind: str = Field(description="The adapter: the name of a module in driftwatch/change_sources.")
+    name: Name = Field(description="Its name, unique; what it brings is kept under it.")
+    kind: str = Field(description="The adapter: the name of its module.")
     _settings: BaseModel | None = PrivateAttr(default=None)
 
     @property
     def settings(self) -> BaseModel:
         """The settings of its kind."""
         if self._settings is None:
-            raise ValueError("the settings of a change source exist once `load` has read them")
+            raise ValueError("the settings of a source exist once `load` has read them")
         return self._settings
 
     def give(self, settings: BaseModel | None) -> None:

@@ -18,6 +18,8 @@ from driftwatch.daemon.ledger_keeper import LedgerKeeper
 from driftwatch.daemon.reloading import checked
 from driftwatch.daemon.ticks import SCHEDULED, Ticks
 from driftwatch.daemon.traffic import Traffic
+from driftwatch.daemon.wall_clock import WallClock
+from driftwatch.daemon.watcher import Asks, Watcher
 from driftwatch.daemon.worker import Worker
 from driftwatch.domain.report import Event, Report
 from driftwatch.domain.request import Request
@@ -35,7 +37,6 @@ MEASURE_EVERY: Final = 6
 """Heartbeats from one measuring of the state to the next; each scan measures, too."""
 UNDECIDED: Final = frozenset({GapReason.UNCONFIRMED_ABSENCE.value, GapReason.SETTLING.value})
 """The reasons for which a cell is read again soon."""
-CLOCK_JUMP_S: Final = 60.0
 KEEPER_JOIN_S: Final = 1.0
 """The ledger's keeper gets this long to end its turn; what it leaves undone, the next start does."""
 DEAF_AFTER_S: Final = 120.0
@@ -92,12 +93,13 @@ class Daemon:
         self._ticks = Ticks(self.request_scan, lambda: self._worker.job is not None, metrics)
         self._keeper = LedgerKeeper(lambda: self._loaded, metrics, self._stopping, every_s=pace.heartbeat_s, monotonic=monotonic)
         self._clockwork = Clockwork(lambda: self.installation, metrics, self._report, self._stopping)
+        self._watcher = Watcher(self._holder, lambda: self.installation, metrics, self._report, self._stopping, self._asks(), monotonic)
         self._started = False
         self._fatal: str | None = None
         self._trouble: str | None = "starting"
         self._beats = 0
         self._round_at = self._beat_at = monotonic()
-        self._clocks = (wired.installation.clock(), monotonic())
+        self._wall = WallClock(wired.installation.clock(), monotonic)
 
     @property
     def installation(self) -> Installation:
@@ -111,6 +113,9 @@ class Daemon:
     def health(self) -> Health:
         return Health(alive=self._alive, ready=self._ready)
 
+    def _asks(self) -> Asks:
+        return Asks(self.request_scan, lambda cells: self._ticks.confirm(cells, self._loaded.config.scan.confirm_absence_s))
+
     # --- life --------------------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -122,6 +127,7 @@ class Daemon:
         self._worker.start()
         self._keeper.start()
         self._clockwork.start()
+        self._watcher.start()
         self._round_at = self._beat_at = self._monotonic()
         self._started, self._trouble = True, None
         self._metrics.heartbeat.set(self.installation.clock().timestamp())
@@ -155,6 +161,7 @@ class Daemon:
         self._retired.append(self._loaded)
         self._loaded, self._token = loaded, token
         self._ticks.follow(loaded.config.schedule)
+        self._watcher.start()
         self._log.info("reloaded", policy=loaded.installation.policy.version)
         for name in loaded.baseline_folders:
             requests.ask(self.installation, "refresh", (name,), person="reload")
@@ -167,8 +174,8 @@ class Daemon:
         self._ticks.stop()
         self._worker.wake()
         ended = self._worker.join(self._pace.stop_gently_s)
-        self._keeper.join(KEEPER_JOIN_S)
-        self._clockwork.join(KEEPER_JOIN_S)
+        for part in (self._keeper, self._clockwork, self._watcher):
+            part.join(KEEPER_JOIN_S)
         if not ended:
             for wired in (self._loaded, *self._retired):
                 wired.end_calls()
@@ -208,7 +215,10 @@ class Daemon:
             self._beat_at, self._trouble = self._monotonic(), None
             self._metrics.heartbeat.set(self.installation.clock().timestamp())
             self._keeper.probe(self.installation)
-            self._watch_clock()
+            if self._wall.jumped(self.installation.clock()):
+                self._metrics.clock_jumps.inc()
+                self._ticks.follow(self._loaded.config.schedule)
+                self.request_scan(why="clock")
             self._ticks.pay()
             self._worker.free_stuck()
             self._traffic.count(self._loaded)
@@ -228,18 +238,6 @@ class Daemon:
                 self._trouble = "the heartbeat fails"
                 self._metrics.errors.labels("heartbeat").inc()
                 logs.unexpected("heartbeat_failed", error)
-
-    def _watch_clock(self) -> None:
-        """After a jump of the wall clock the next tick would come an hour late, or was missed: the schedule begins anew."""
-        wall, steady = self._clocks
-        now, now_steady = self.installation.clock(), self._monotonic()
-        self._clocks = (now, now_steady)
-        jump = (now - wall).total_seconds() - (now_steady - steady)
-        if abs(jump) > CLOCK_JUMP_S:
-            self._metrics.clock_jumps.inc()
-            self._log.warning("clock_jumped", seconds=round(jump))
-            self._ticks.follow(self._loaded.config.schedule)
-            self.request_scan(why="clock")
 
     def _end_retired(self) -> None:
         """Collectors that a reload replaced, once no scan uses them."""
@@ -275,12 +273,9 @@ class Daemon:
 
     def _alive(self) -> str | None:
         if self._started and not self._stopping.is_set():
-            if not self._ticks.running:
-                return "the scheduler is gone"
-            if not self._clockwork.running:
-                return "the clockwork is gone"
-            if self._worker.trouble:
-                return self._worker.trouble
+            gone = [name for name, part in (("scheduler", self._ticks), ("clockwork", self._clockwork)) if not part.running]
+            if trouble := next((f"the {name} is gone" for name in gone), None) or self._worker.trouble or self._watcher.trouble:
+                return trouble
         return "no heartbeat" if self._monotonic() - self._round_at > DEAF_AFTER_S else None
 
     def _ready(self) -> str | None:

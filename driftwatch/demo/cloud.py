@@ -70,16 +70,20 @@ class Cloud:
 
 
 def main() -> None:
-    """Serves the simulation, says its URL, and denies each service that standard input names; ends with its input."""
+    """Serves the simulation, says its URL, and denies each service that standard input names; ends with its input.
+
+    Moto prints what it does not know: into the log, since nobody reads this end of the pipe, and a full pipe would stop every call.
+    """
+    answer, sys.stdout = sys.stdout, sys.stderr
     denying = _Denying(StandIn(_application()))
     server = _server(denying)
     threading.Thread(target=server.serve_forever, name="simulated-aws", daemon=True).start()
-    sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
-    sys.stdout.flush()
+    answer.write(f"http://127.0.0.1:{server.server_port}\n")
+    answer.flush()
     for line in sys.stdin:
         denying.services.add(line.strip())
-        sys.stdout.write("denied\n")
-        sys.stdout.flush()
+        answer.write("denied\n")
+        answer.flush()
 
 
 def _quiet(environment: Mapping[str, str]) -> dict[str, str]:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from driftwatch import wiring
 from driftwatch.daemon import Daemon
 from driftwatch.demo import setting
-from driftwatch.demo.cloud import ACCOUNTS, Cloud
-from driftwatch.demo.seed import Client, clients, seed
+from driftwatch.demo.cloud import Cloud
+from driftwatch.demo.people import People, administrators
+from driftwatch.demo.seed import Client, seed
 from driftwatch.demo.story import Step
+from driftwatch.demo.trail import Trail
 from driftwatch.domain.baseline import BaselineVersion
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.request import RequestState
@@ -26,20 +28,37 @@ from driftwatch.operations.scan import ScanOrder, scan
 from driftwatch.telemetry.metrics import Metrics
 from driftwatch.wiring import Wired
 
+EXPLAINED_WITHIN_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actors:
+    """Who can act in the simulated accounts: the administrator, by account, and the people of the story. All they do is logged."""
+
+    administrator: dict[str, Client]
+    people: People
+    trail: Trail
+
 
 @contextmanager
-def simulated_aws() -> Iterator[tuple[Cloud, dict[str, Client]]]:
-    """A seeded simulation; while it stands, the environment of this process points AWS programs to it."""
-    cloud = Cloud()
+def simulated_aws() -> Iterator[tuple[Cloud, Actors]]:
+    """A seeded simulation; while it stands, the environment of this process points AWS programs to it.
+
+    The log files wait until all is made: to put one draws from the generator of ids.
+    """
+    cloud, trail = Cloud(), Trail()
     before = {name: os.environ.get(name) for name in (*cloud.environment, "AWS_PROFILE", "AWS_SESSION_TOKEN")}
     for name in before:
         os.environ.pop(name, None)
     os.environ.update(cloud.environment)
     try:
-        made = clients()
+        made = administrators(trail)
         seed(made)
-        yield cloud, made
+        trail.flush()
+        trail.start()
+        yield cloud, Actors(administrator=made, people=People(trail), trail=trail)
     finally:
+        trail.stop()
         cloud.stop()
         for name, value in before.items():
             os.environ.pop(name, None)
@@ -65,15 +84,22 @@ class Stage:
 
     cloud: Cloud
     changes: Path
-    maker: Client
+    actors: Actors
     wired: Wired
     exit_code: int = 3
     scans: int = field(default=0)
 
-    def client(self, service: str, region: str) -> Any:
-        return self.maker(service, region)
+    def client(self, service: str, region: str, who: str) -> Any:
+        return self.actors.people.client(who, service, region)
+
+    def assume(self, who: str, role: str) -> str:
+        return self.actors.people.assume(who, role, "incident-7")
+
+    def one_log_file(self) -> AbstractContextManager[None]:
+        return self.actors.trail.one_file()
 
     def scan(self) -> None:
+        self.actors.trail.flush()
         installation = self.wired.installation
         request = requests.ask(installation, "scan", (), "demo")
         ended = requests.wait(installation, request.id, time.sleep, lambda _request: None)
@@ -84,6 +110,16 @@ class Stage:
 
     def now(self) -> datetime:
         return wiring.now()
+
+    def until_explained(self, resource: str) -> None:
+        """Waits a moment for the log: the calls of a step come a little after them."""
+        until = time.monotonic() + EXPLAINED_WITHIN_S
+        while resource and time.monotonic() < until:
+            with self.wired.installation.store.read() as uow:
+                mine = [finding for finding in uow.findings.all() if finding.resource_id == resource]
+                if mine and uow.activity.explaining(max(mine, key=lambda finding: finding.first_seen).id):
+                    return
+            time.sleep(0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +132,7 @@ class Outcome:
 def play(stage: Stage, step: Step) -> Outcome:
     """Plays one step and looks up what driftwatch made of it."""
     resource = step.act(stage)
+    stage.until_explained(resource)
     with stage.wired.installation.store.read() as uow:
         mine = [finding for finding in uow.findings.all() if finding.resource_id == resource]
     return Outcome(finding=max(mine, key=lambda finding: finding.first_seen, default=None))
@@ -105,8 +142,8 @@ def case_of(stage: Stage, finding: Finding) -> findings.Case:
     return findings.case(stage.wired.installation, finding.id)
 
 
-def stage_of(cloud: Cloud, made: dict[str, Client], wired: Wired) -> Stage:
-    return Stage(cloud=cloud, changes=wired.path.parent / "changes", maker=made[ACCOUNTS[0]], wired=wired)
+def stage_of(cloud: Cloud, actors: Actors, wired: Wired) -> Stage:
+    return Stage(cloud=cloud, changes=wired.path.parent / "changes", actors=actors, wired=wired)
 
 
 def daemon_of(wired: Wired, metrics: Metrics, report: Callable[..., None]) -> Daemon:

@@ -1,4 +1,7 @@
-"""What lies in the simulated accounts: about 150 resources of more than 25 types, the same ones in every run."""
+"""What lies in the simulated accounts: about 150 resources of more than 25 types, the same ones in every run.
+
+The trail comes first in each account, so that it logs how all the rest was made.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ import zipfile
 from collections.abc import Callable
 from typing import Any, Final
 
-from driftwatch.demo.cloud import ACCOUNTS, REGIONS, ROLE
+from driftwatch.demo import people
+from driftwatch.demo.cloud import ACCOUNTS, REGIONS
+from driftwatch.demo.trail import NAME, bucket_of
 
 Client = Callable[[str, str], Any]
 """A client of a service in a region."""
@@ -21,35 +26,19 @@ TRUST: Final = json.dumps(
 )
 
 
-def clients() -> dict[str, Client]:
-    """A client maker for each account, over the environment that `Cloud.environment` describes."""
-    import boto3
-
-    own = boto3.Session()
-    assumed = own.client("sts", region_name=REGIONS[0]).assume_role(RoleArn=ROLE, RoleSessionName="seed")["Credentials"]
-    other = boto3.Session(
-        aws_access_key_id=assumed["AccessKeyId"],
-        aws_secret_access_key=assumed["SecretAccessKey"],
-        aws_session_token=assumed["SessionToken"],
-    )
-    return dict(zip(ACCOUNTS, (_maker(own), _maker(other)), strict=True))
-
-
-def _maker(session: Any) -> Client:
-    return lambda service, region: session.client(service, region_name=region)
-
-
 def seed(made: dict[str, Client]) -> None:
     """Creates everything, one call after the other: the order fixes the ids."""
     for account, client in made.items():
+        _log(client, account)
         _identity(client)
         _account_wide(client, account)
         for region in REGIONS:
             _compute(client, region, account, _network(client, region))
             _data(client, region)
             _messages(client, region)
-            _watching(client, region, account)
+            _watching(client, region)
     _edge(made[ACCOUNTS[0]])
+    _people(made[ACCOUNTS[0]])
 
 
 def _identity(client: Client) -> None:
@@ -67,24 +56,60 @@ def _identity(client: Client) -> None:
     iam.create_access_key(UserName="ci")
 
 
+def _people(client: Client) -> None:
+    """The users and roles of the story, and who may become them."""
+    iam = client("iam", "us-east-1")
+    for name in people.USERS:
+        iam.create_user(UserName=name)
+        iam.create_access_key(UserName=name)
+    account = people.ACCOUNT
+    directory, issuer = f"arn:aws:iam::{account}:saml-provider/{people.DIRECTORY}", f"arn:aws:iam::{account}:oidc-provider/{people.ISSUER}"
+    iam.create_open_id_connect_provider(Url=f"https://{people.ISSUER}", ClientIDList=["sts.amazonaws.com"])
+    for name, path, principal, action in (
+        (people.ENGINEER, people.RESERVED, {"Federated": directory}, ["sts:AssumeRoleWithSAML", "sts:TagSession"]),
+        (people.MANAGER, people.RESERVED, {"Federated": directory}, ["sts:AssumeRoleWithSAML", "sts:TagSession"]),
+        (people.DEPLOYER, "/", {"Federated": issuer}, ["sts:AssumeRoleWithWebIdentity", "sts:TagSession", "sts:SetSourceIdentity"]),
+        (people.EMERGENCY, "/", {"AWS": f"arn:aws:iam::{account}:user/carl"}, ["sts:AssumeRole"]),
+    ):
+        trust = {"Sid": "Enter", "Effect": "Allow", "Principal": principal, "Action": action}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=document)
+
+
+def _log(client: Client, account: str) -> None:
+    """The trail and its bucket (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html)."""
+    bucket = bucket_of(account)
+    service = {"Service": "cloudtrail.amazonaws.com"}
+    check = {"Sid": "Check", "Effect": "Allow", "Principal": service, "Action": "s3:GetBucketAcl", "Resource": f"arn:aws:s3:::{bucket}"}
+    write = {
+        "Sid": "Write",
+        "Effect": "Allow",
+        "Principal": service,
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{bucket}/AWSLogs/{account}/*",
+        "Condition": {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}},
+    }
+    _bucket(client, account, bucket, REGIONS[0], check, write)
+    trail = client("cloudtrail", REGIONS[0])
+    trail.create_trail(Name=NAME, S3BucketName=bucket, IsMultiRegionTrail=True)
+    trail.start_logging(Name=NAME)
+
+
 def _account_wide(client: Client, account: str) -> None:
-    for number, name in enumerate(("logs", "data", "assets")):
-        bucket = f"acme-{account[:3]}-{name}"
-        region = REGIONS[number % 2]
-        place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        regional = client("s3", region)
-        regional.create_bucket(Bucket=bucket, **place)
-        regional.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        regional.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=_BLOCKED)
-        regional.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": TAGS})
-        statement = {
-            "Sid": "Own",
-            "Effect": "Allow",
-            "Principal": {"AWS": account},
-            "Action": "s3:*",
-            "Resource": f"arn:aws:s3:::{bucket}/*",
-        }
-        regional.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    for name, region in (("data", REGIONS[1]), ("assets", REGIONS[0])):
+        _bucket(client, account, f"acme-{account[:3]}-{name}", region)
+
+
+def _bucket(client: Client, account: str, bucket: str, region: str, *statements: dict[str, Any]) -> None:
+    place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    regional = client("s3", region)
+    regional.create_bucket(Bucket=bucket, **place)
+    regional.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    regional.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=_BLOCKED)
+    regional.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": TAGS})
+    own = {"Sid": "Own", "Effect": "Allow", "Principal": {"AWS": account}, "Action": "s3:*", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    policy = {"Version": "2012-10-17", "Statement": [own, *statements]}
+    regional.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
 
 
 _BLOCKED: Final = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
@@ -202,7 +227,7 @@ def _messages(client: Client, region: str) -> None:
     client("events", region).put_targets(Rule="nightly", Targets=[{"Id": "queue", "Arn": arn}])
 
 
-def _watching(client: Client, region: str, account: str) -> None:
+def _watching(client: Client, region: str) -> None:
     logs = client("logs", region)
     for name in ("/aws/lambda/orders", "/aws/lambda/invoices"):
         logs.create_log_group(logGroupName=name)
@@ -217,10 +242,6 @@ def _watching(client: Client, region: str, account: str) -> None:
         Threshold=1.0,
         ComparisonOperator="GreaterThanThreshold",
     )
-    trail = client("cloudtrail", region)
-    if region == REGIONS[0]:
-        trail.create_trail(Name="main", S3BucketName=f"acme-{account[:3]}-logs", IsMultiRegionTrail=False)
-        trail.start_logging(Name="main")
 
 
 def _edge(client: Client) -> None:

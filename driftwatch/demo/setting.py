@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from driftwatch.demo.cloud import ACCOUNTS, REGIONS, ROLE
+from driftwatch.demo.trail import BUCKET
 from driftwatch.domain.baseline import Actor, Assurance, Method
 from driftwatch.domain.canonical import sha256_hex
 
@@ -37,6 +38,16 @@ change_sources:
   - name: tickets
     kind: files
     path: changes
+# The trail of the first account: who did what. `accounts` names those that it logs.
+activity_sources:
+  - name: trail
+    kind: s3
+    bucket: {BUCKET}
+    region: {REGIONS[0]}
+    account: "{ACCOUNTS[0]}"
+    accounts: ["{ACCOUNTS[0]}"]
+    delivery_lag_s: 0
+    poll_s: 1
 schedule:
   every: 5m
   jitter_s: 0
@@ -57,6 +68,7 @@ unknown_as: unknown
 non_production_environments: [staging]
 clock_tolerance_s: 0
 settle_s: 0
+report_transients: true
 baseline: {{auto_promote: "off"}}
 rules: {{R3: enforce, R4: enforce, R5: enforce}}
 deviations:
@@ -69,8 +81,10 @@ deviations:
 
 PEOPLE: Final = """\
 people:
-  - {id: ana, roles: [engineer]}
+  - {id: ana, roles: [engineer], aws: [ana@acme.example]}
   - {id: ben, roles: [manager]}
+  - {id: carl, roles: [engineer], aws: ["arn:aws:iam::123456789012:user/carl"]}
+  - {id: dora, roles: [engineer]}
 """
 
 

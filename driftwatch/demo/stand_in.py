@@ -1,12 +1,16 @@
-"""What moto does not answer, answered as AWS would, so that the simulated account is read without gaps."""
+"""What moto does not answer, answered as AWS would, so that the simulated account is read without gaps and logged as AWS would."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
+import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -25,8 +29,17 @@ _NO_POLICY: Final = frozenset({"CodeBuild_20161006.GetResourcePolicy"})
 _ABSENT: Final = b'{"__type":"ResourceNotFoundException","message":"there is no policy"}'
 
 
+_NAME_ID: Final = re.compile(r"<saml:NameID[^>]*>([^<]+)<")
+_UNKNOWN_ROLE: Final = b"ARO123EXAMPLE123"
+"""What moto calls every role that is assumed with a token."""
+SOURCE_IDENTITY: Final = "https://aws.amazon.com/source_identity"
+"""The claim of a token from which STS takes a session's source identity
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html)."""
+
+
 class StandIn:
-    """A WSGI layer before moto: policies that nobody set, the URLs of functions (none) and of queues, a default key, regions of buckets."""
+    """A WSGI layer before moto: policies that nobody set, the URLs of functions (none) and of queues, a default key, regions of buckets,
+    and what STS takes out of tokens and assertions."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -36,8 +49,11 @@ class StandIn:
             return _answer(start_response, "application/json", b'{"FunctionUrlConfigs": []}')
         if environ.get("HTTP_X_AMZ_TARGET") in _NO_POLICY:
             return _answer(start_response, "application/x-amz-json-1.1", _ABSENT, "400 Bad Request")
-        if _form(environ).get("Action") == ["GetEbsDefaultKmsKeyId"]:
+        form = _form(environ)
+        if form.get("Action") == ["GetEbsDefaultKmsKeyId"]:
             return _answer(start_response, "text/xml", _DEFAULT_KEY)
+        if form.get("Action", [""])[0].startswith("AssumeRole"):
+            return self._changed(environ, start_response, lambda body: _session(form, body))
         if environ["REQUEST_METHOD"] == "GET" and "max-buckets=" in environ.get("QUERY_STRING", ""):
             return self._buckets(environ, start_response)
         region, service = signed_for(environ)
@@ -47,10 +63,16 @@ class StandIn:
 
     def _buckets(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """The listing of buckets, each with its region, which AWS adds to a listing by pages."""
+
+        def placed(found: re.Match[bytes]) -> bytes:
+            return found.group() + b"<BucketRegion>" + _region(found.group(1).decode()) + b"</BucketRegion>"
+
+        return self._changed(environ, start_response, lambda body: _BUCKET.sub(placed, body))
+
+    def _changed(self, environ: Environ, start_response: StartResponse, change: Callable[[bytes], bytes]) -> Iterable[bytes]:
         answered: list[Any] = []
-        body = b"".join(self._application(environ, lambda *start: answered.extend(start[:2])))
+        body = change(b"".join(self._application(environ, lambda *start: answered.extend(start[:2]))))
         status, headers = answered
-        body = _BUCKET.sub(lambda found: found.group() + b"<BucketRegion>" + _region(found.group(1).decode()) + b"</BucketRegion>", body)
         start_response(status, [*((name, value) for name, value in headers if name.lower() != "content-length"), _length(body)])
         return [body]
 
@@ -68,6 +90,50 @@ def _form(environ: Environ) -> dict[str, list[str]]:
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     return parse_qs(body.decode(errors="replace"))
+
+
+def claims(token: str) -> Mapping[str, Any]:
+    """The claims of a JSON web token, which is not verified."""
+    payload = token.split(".")[1]
+    told: Mapping[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return told
+
+
+def provider(role: str, issuer: str) -> str:
+    """The ARN of an identity provider in the account of a role."""
+    return f"arn:aws:iam::{role.split(':')[4]}:oidc-provider/{issuer.removeprefix('https://')}"
+
+
+def _session(form: Mapping[str, list[str]], body: bytes) -> bytes:
+    """The reply to whoever begins a session, with what STS takes out of the request."""
+    asked = {name: values[0] for name, values in form.items()}
+    action, role = asked["Action"], asked.get("RoleArn", "")
+    told = {"SourceIdentity": asked.get("SourceIdentity", "")}
+    if action == "AssumeRoleWithWebIdentity":
+        said = claims(asked["WebIdentityToken"])
+        told = {"SourceIdentity": str(said.get(SOURCE_IDENTITY, "")), "SubjectFromWebIdentityToken": str(said["sub"])}
+        told |= {"Audience": str(said["aud"]), "Provider": provider(role, str(said["iss"]))}
+        body = body.replace(_UNKNOWN_ROLE, _role_id(role) or _UNKNOWN_ROLE)
+    if action == "AssumeRoleWithSAML":
+        named = _NAME_ID.search(base64.b64decode(asked["SAMLAssertion"]).decode())
+        account, name = asked["PrincipalArn"].split(":")[4], asked["PrincipalArn"].rpartition("/")[2]
+        issuer = f"https://portal.sso.amazonaws.com/saml/assertion/{name}"
+        told = {"Subject": named.group(1) if named else "", "Issuer": issuer}
+        told["NameQualifier"] = base64.b64encode(
+            hashlib.sha1(f"{issuer}{account}/{name}".encode(), usedforsecurity=False).digest()
+        ).decode()
+    for member, value in told.items():
+        body = re.sub(rb"<%b>[^<]*</%b>" % (member.encode(), member.encode()), b"", body)
+        added = f"<{member}>{escape(value)}</{member}></{action}Result>" if value else f"</{action}Result>"
+        body = body.replace(f"</{action}Result>".encode(), added.encode())
+    return body
+
+
+def _role_id(arn: str) -> bytes | None:
+    from moto.iam.models import iam_backends
+
+    roles = list(iam_backends[arn.split(":")[4]]["aws"].roles.values())
+    return next((str(role.id).encode() for role in roles if role.arn == arn), None)
 
 
 def _region(bucket: str) -> bytes:

@@ -26,6 +26,19 @@ class Op(StrEnum):
     REPLACE = "replace"
 
 
+class Blinds(StrEnum):
+    """What was turned off, or changed so that it may see less."""
+
+    TRAIL = "trail"
+    BUCKET = "bucket"
+    QUEUE = "queue"
+    RULE = "rule"
+    RECORDER = "recorder"
+    DETECTOR = "detector"
+    LOG = "log"
+    """The log itself: a digest is missing, or a signature does not hold."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
     """When a change happened: after `last_good` (the last time the old state was known; None: never known), by `detected`. UTC."""
@@ -70,6 +83,8 @@ class Drift:
     tags_after: Mapping[str, str] = field(default_factory=dict)
     changes: tuple[Difference, ...]
     interval: Interval
+    blinds: Blinds | None = None
+    """What it turned off, of what changes are seen by."""
 
     @property
     def version(self) -> str:

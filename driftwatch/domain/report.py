@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from driftwatch.domain.authorization.clocks import Alert
 from driftwatch.domain.decision import Decision
+from driftwatch.domain.drift import Blinds
 from driftwatch.domain.exception import ExceptionRecord
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.resource import Cell
@@ -40,13 +41,15 @@ class CellJudged:
 class FindingChanged:
     """A finding was opened, decided anew, or closed; `before` is None for a new one, `decision` None where none was made.
 
-    `scan_id` is None where it was not a scan that did it, but a clock or a person.
+    `scan_id` is None where it was not a scan that did it, but a clock, a person, or a call that was logged. `changed_at` is when a new
+    one's change was made, where the log says so.
     """
 
     scan_id: str | None
     before: Finding | None
     finding: Finding
     decision: Decision | None
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,42 @@ class ScanDone:
     seconds: float = field(default=0.0)
 
 
-Event: TypeAlias = ScanPlanned | CellJudged | FindingChanged | ClockStruck | SourceSynced | ScanDone
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityRead:
+    """A part of what an activity source holds was stored, or the source failed (`error`). `new` were not known before; `changes` of those
+    changed configuration, `denied` tried to. `refused` was set aside, by reason."""
+
+    source: str
+    new: int = 0
+    changes: int = 0
+    denied: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blinded:
+    """Somebody turned off what changes are seen by, or the log itself cannot be trusted (`event` None)."""
+
+    what: Blinds
+    account: str
+    region: str
+    resource: str
+    event: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescanned:
+    """Resources that logged calls named were read anew: how many, in how many API calls, and how long after the calls came in (seconds,
+    the oldest). `whole` cells have no call for one resource, or lacked it, and are read by a scan."""
+
+    resources: int
+    calls: int
+    whole: int
+    seconds: float
+
+
+Event: TypeAlias = ScanPlanned | CellJudged | FindingChanged | ClockStruck | SourceSynced | ScanDone | ActivityRead | Blinded | Rescanned
 Report: TypeAlias = Callable[[Event], None]
 
 
@@ -122,6 +160,27 @@ class HandledMeasure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityMeasure:
+    """The log of calls in numbers, for metrics.
+
+    `synced` when each source was last read, and `complete_until` up to when it told every call of its accounts (the one that is furthest
+    behind); `population` the writes of yesterday and today (UTC), by fate for changes and by class for the others, and `failed`, `denied`;
+    `attributed` and `unattributed` the live findings with and without a call that explains them; `unresolved` the principals of changes
+    of those days that the policy's identities do not name; `blind` the live findings about what was turned off, and `blind_cells` the
+    cells that they make blind.
+    """
+
+    synced: Mapping[str, datetime | None] = field(default_factory=dict)
+    complete_until: Mapping[str, datetime | None] = field(default_factory=dict)
+    population: Mapping[str, int] = field(default_factory=dict)
+    attributed: int = 0
+    unattributed: int = 0
+    unresolved: int = 0
+    blind: Mapping[Blinds, int] = field(default_factory=dict)
+    blind_cells: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measures:
     """The state of an installation in numbers, for metrics: counts only, never ids.
 
@@ -142,5 +201,6 @@ class Measures:
     store_bytes: int
     scopes: Mapping[tuple[str, str], ScopeMeasure] = field(default_factory=dict)
     handled: HandledMeasure = field(default_factory=HandledMeasure)
+    activity: ActivityMeasure = field(default_factory=ActivityMeasure)
     deviations: Mapping[str, int] = field(default_factory=dict)
     """The deviations of the policy: how many are `current`, how many `expired`."""

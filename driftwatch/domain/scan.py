@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from driftwatch.domain.normalize import Normalisation
-from driftwatch.domain.resource import Cell
+from driftwatch.domain.resource import Cell, Resource
 from driftwatch.domain.snapshot import CellState, Gap
 
 
@@ -46,6 +46,23 @@ class Reading:
     pinned: Mapping[Cell, Normalisation] = field(default_factory=dict)
     may_keep: bool = False
     """Whether details may be told as an earlier scan read them, where the catalogue allows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reread:
+    """Some resources of a cell that were read by themselves: those that are there, those that certainly are not, and what went wrong.
+
+    `reshaped` is as in `Batch`. Each id that was asked for is in one of `resources`, `absent` and the `resource_id` of `gaps`.
+    """
+
+    shape: str
+    started_at: datetime
+    ended_at: datetime
+    resources: tuple[Resource, ...] = ()
+    reshaped: tuple[Resource, ...] = ()
+    absent: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    calls: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,10 +19,12 @@ from driftwatch.domain.baseline import (
 )
 from driftwatch.domain.codec import decode
 from driftwatch.domain.decision import AWAITING, Decision
+from driftwatch.domain.drift import DriftKind
 from driftwatch.domain.finding import LIVE, Finding
 from driftwatch.domain.scan import CellStatus
 from driftwatch.domain.snapshot import CellState
 from driftwatch.errors import NotFoundError, RefusedError
+from driftwatch.operations import attribution
 from driftwatch.operations.cell_files import cell_part, entries_of
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.shapes import shape_fields
@@ -170,22 +172,25 @@ def included_drifts(uow: UnitOfWork, installation: Installation, name: str) -> t
 def included_drift(uow: UnitOfWork, installation: Installation, finding: Finding) -> IncludedDrift:
     """A finding as a drift that a version absorbs, with the disposition that a ratification or an exception is.
 
-    As long as no activity source says who made the change, those count as its makers who were to make it under the records that cover it.
+    Its actors are the people who made it, as the log says; those who were to make it under the records that cover it count, too.
     """
     made = uow.findings.decisions(finding.id)
     ids = {path.record for path in decode(Decision, made[-1]).paths if path.record and path.verdict in AWAITING} if made else set()
     records = [record for id_ in sorted(ids) if (record := uow.changes.get(id_))]
-    people = Identities(installation.policy.context)
+    policy, people = installation.policy, Identities(installation.policy.context)
+    made_by = attribution.humans(attribution.writers(uow, finding.drift, policy, people, installation.clock()))
     return IncludedDrift(
         drift=finding.id,
         verdict=finding.verdict_current.value,
-        actors=tuple(sorted(people.people(who for record in records for who in record.implementers))),
+        actors=tuple(sorted(people.people([*made_by, *(who for record in records for who in record.implementers)]))),
         disposition=finding.handling.disposition,
     )
 
 
 def live_findings(uow: UnitOfWork, name: str) -> list[Finding]:
-    return [finding for finding in uow.findings.all(tuple(LIVE)) if finding.baseline == name]
+    """The live findings about what a baseline may take up; a transient left nothing that it could."""
+    found = uow.findings.all(tuple(LIVE))
+    return [finding for finding in found if finding.baseline == name and finding.drift.kind is not DriftKind.TRANSIENT]
 
 
 def version_of(uow: UnitOfWork, version_id: str) -> BaselineVersion:

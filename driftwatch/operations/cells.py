@@ -19,6 +19,8 @@ MASS_DELETE_SHARE = 0.2
 
 NOT_JUDGED = "not_judged"
 """The reason of a cell that was read, but not compared with its baseline yet: a scan that ends here leaves it unknown."""
+NOT_CONFIGURED = "not_configured"
+"""The reason of a cell that the configuration no longer names."""
 EXACT = frozenset({CellState.CLEAN, CellState.DRIFTED, CellState.UNBASELINED})
 """The states whose digest and count are those of the stored resources. In any other, resources may have been stored since."""
 
@@ -51,8 +53,12 @@ MISSED = "missing from a complete listing once; the next one decides"
 class CellPass:
     """Stores what one scan reads of one cell. Not shared between threads."""
 
-    def __init__(self, cell: Cell, layout: Layout, former: CellStatus | None, release: Release | None = None) -> None:
+    def __init__(
+        self, cell: Cell, layout: Layout, former: CellStatus | None, release: Release | None = None, began: datetime | None = None
+    ) -> None:
+        """`began` is when the reading began: what was seen by itself after that stands."""
         self.cell = cell
+        self._began = began
         self.layout = layout
         self._former = former
         self._release = release
@@ -72,6 +78,7 @@ class CellPass:
             now=now,
             reshaped=batch.reshaped,
             same_shape=same_shape,
+            read_at=self._began,
         )
         self._rows.extend(put.rows)
         if put.changed and not self._changed:
@@ -116,7 +123,7 @@ class CellPass:
 
     @property
     def _exact(self) -> bool:
-        return self._former is not None and self._former.state in EXACT
+        return self._former is not None and self._former.state in EXACT and self._former.digest is not None
 
     def _complete_state(self, gaps: Sequence[Gap], *, baselined: bool) -> tuple[CellState, GapReason | None]:
         if gaps:
@@ -127,7 +134,7 @@ class CellPass:
 
     def _absences(self, uow: UnitOfWork, read: CellRead) -> tuple[tuple[Gap, ...], str | None]:
         """Ends resources that are missing for the second time, marks those missing for the first, or holds the listing."""
-        absent = list(uow.observations.absent(self.cell, self._rows)) if self._population(uow) else []
+        absent = list(uow.observations.absent(self.cell, self._rows, self._began)) if self._population(uow) else []
         if not absent:
             return (), None
         present = len(self._rows)

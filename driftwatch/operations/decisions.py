@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
 from driftwatch.domain.authorization import lifecycle
 from driftwatch.domain.authorization.decide import CandidateIndex, ExceptionIndex, decide
 from driftwatch.domain.authorization.exception_lifecycle import as_granted
+from driftwatch.domain.authorization.identity import Identities
 from driftwatch.domain.authorization.policy import Policy
 from driftwatch.domain.change import SourceStatus
 from driftwatch.domain.decision import Decision, Verdict
@@ -20,9 +22,12 @@ from driftwatch.domain.exception import ExceptionRecord, ExceptionState
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.report import FindingChanged
 from driftwatch.domain.resource import Json
+from driftwatch.operations import attribution
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.policies import PolicyVersions
 from driftwatch.ports import UnitOfWork
+
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +43,13 @@ class Evidence:
     policy: Policy
     versions: PolicyVersions
     exceptions: ExceptionIndex = field(default_factory=lambda: ExceptionIndex(()))
+    log_until: Mapping[str, datetime] = field(default_factory=dict)
+    """Up to when every logged call of an account is known; accounts whose calls nobody logs for us are not in it."""
     granted: Mapping[str, Sequence[tuple[ExceptionRecord, Drift]]] = field(default_factory=dict)
+
+    def people(self, policy: Policy) -> Identities:
+        """Who is who under a policy."""
+        return self.index.people if policy is self.index.policy else Identities(policy.context)
 
     def excusing(self, drift: Drift, policy: Policy) -> list[ExceptionRecord]:
         """The exceptions that may excuse this drift: one that was granted for a finding only for the values that it had."""
@@ -68,7 +79,18 @@ def evidence_in(uow: UnitOfWork, installation: Installation) -> Evidence:
         versions=PolicyVersions(installation.policy),
         exceptions=ExceptionIndex(item for item in approved if item.finding is None),
         granted=granted,
+        log_until=_log_until(uow, installation),
     )
+
+
+def _log_until(uow: UnitOfWork, installation: Installation) -> Mapping[str, datetime]:
+    """Of several sources of one account the one that is furthest counts; a source that was never read holds its accounts back."""
+    until: dict[str, datetime] = {}
+    awaited = {account for source in installation.activity_sources for account in source.accounts}
+    for status in uow.activity.sources():
+        for account, at in status.complete_until.items():
+            until[account] = max(at, until.get(account, at))
+    return {account: until.get(account, NEVER) for account in awaited}
 
 
 class Decider:
@@ -78,16 +100,17 @@ class Decider:
         self.evidence = evidence
         self._scan_id = scan_id
 
-    def decide(self, drift: Drift, policy: Policy, now: datetime) -> Decision:
+    def decide(self, uow: UnitOfWork, drift: Drift, policy: Policy, now: datetime) -> Decision:
         known = self.evidence
         return decide(
             drift,
-            events=(),
+            events=attribution.events(uow, drift, policy, known.people(policy)),
             records=known.index,
             sources=known.sources,
             policy=policy,
             now=now,
             exceptions=known.excusing(drift, policy),
+            log_until=known.log_until.get(drift.account),
         )
 
     def excepted_by(self, uow: UnitOfWork, decision: Decision) -> str | None:
@@ -99,7 +122,7 @@ class Decider:
     def again(self, uow: UnitOfWork, finding: Finding, now: datetime) -> FindingChanged | None:
         """Decides anew under the policy that the finding was detected under; None when that says what the last decision said."""
         policy = self.evidence.versions.get(uow, finding.policy_version, self.evidence.policy)
-        decision = self.decide(finding.drift, policy, now)
+        decision = self.decide(uow, finding.drift, policy, now)
         made = uow.findings.decisions(finding.id)
         if made and _same_judgement(decision.to_json(), made[-1]):
             return None

@@ -6,17 +6,20 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
+from driftwatch.domain.activity import Activity, Fate, PopulationDay
+from driftwatch.domain.attribute import Weighed
 from driftwatch.domain.authorization.exception_lifecycle import content_hash
 from driftwatch.domain.authorization.exception_lifecycle import status as exception_status
 from driftwatch.domain.baseline import BaselineVersion
 from driftwatch.domain.canonical import utc_text
 from driftwatch.domain.codec import encode
-from driftwatch.domain.drift import Difference, Interval
+from driftwatch.domain.drift import Blinds, Difference, Interval
 from driftwatch.domain.exception import ExceptionRecord
 from driftwatch.domain.finding import LIVE, Finding, Handling
 from driftwatch.domain.resource import Json
 from driftwatch.domain.scan import CellStatus, Scan
-from driftwatch.operations import findings
+from driftwatch.operations import blindness, findings
+from driftwatch.operations.attribution import Explained
 from driftwatch.operations.findings import Case
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.status import exit_code
@@ -29,12 +32,13 @@ def scan_document(installation: Installation, scan: Scan, cells: Iterable[CellSt
     shown = sorted(cells, key=lambda status: status.cell)
     names = {status.cell for status in shown}
     found = [item for item in findings.listed(installation, tuple(LIVE)) if item.cell in names]
+    blind = blindness.blind(installation, names)
     states: dict[str, int] = {}
     for status in shown:
         states[status.state.value] = states.get(status.state.value, 0) + 1
     return {
         "scan_id": scan.id,
-        "cells": [cell_document(status) for status in shown],
+        "cells": [cell_document(status, blind.get(status.cell)) for status in shown],
         "findings": finding_documents(installation, found),
         "summary": {
             "status": scan.status.value,
@@ -50,7 +54,8 @@ def scan_document(installation: Installation, scan: Scan, cells: Iterable[CellSt
     }
 
 
-def cell_document(status: CellStatus) -> Json:
+def cell_document(status: CellStatus, blind: Blinds | None = None) -> Json:
+    """One cell; `blind` says what was turned off, so that a change between two scans would go unseen."""
     return {
         "account": status.cell.account,
         "region": status.cell.region,
@@ -59,6 +64,7 @@ def cell_document(status: CellStatus) -> Json:
         "reason": status.reason,
         "resources": status.count,
         "held": status.held is not None,
+        "blind": blind.value if blind else None,
         "skipped": utc_text(status.skipped_at) if status.skipped_at else None,
         "last_read": utc_text(status.read_at) if status.read_at else None,
         "last_complete": utc_text(status.complete_ended_at) if status.complete_ended_at else None,
@@ -71,14 +77,17 @@ def finding_documents(installation: Installation, found: Sequence[Finding]) -> l
     for start in range(0, len(found), PORTION):
         portion = found[start : start + PORTION]
         with installation.store.read() as uow:
-            decisions = [uow.findings.decisions(finding.id) for finding in portion]
-        cases = (Case(finding=finding, decisions=tuple(made[-1:])) for finding, made in zip(portion, decisions, strict=True))
+            known = [(uow.findings.decisions(item.id)[-1:], findings.explained(uow, installation, item)) for item in portion]
+        cases = (
+            Case(finding=finding, decisions=tuple(made), explained=explained)
+            for finding, (made, explained) in zip(portion, known, strict=True)
+        )
         documents.extend(finding_document(case) for case in cases)
     return documents
 
 
 def finding_document(case: Case) -> Json:
-    """One finding with its last decision; `attribution` is null while no activity source explains changes."""
+    """One finding with its last decision; `attribution` is null while no log of calls is read."""
     finding, last = case.finding, case.decisions[-1] if case.decisions else {}
     return {
         "id": finding.id,
@@ -97,7 +106,7 @@ def finding_document(case: Case) -> Json:
         "unknowns": last.get("unknowns", []),
         "warnings": last.get("warnings", []),
         "record": last.get("record"),
-        "attribution": None,
+        "attribution": attribution_document(case.explained) if case.explained else None,
         "state": finding.state.value,
         "policy_version": finding.policy_version,
         "first_seen": utc_text(finding.first_seen),
@@ -106,6 +115,86 @@ def finding_document(case: Case) -> Json:
         "due": utc_text(finding.due_at) if finding.due_at else None,
         "closed": utc_text(finding.closed_at) if finding.closed_at else None,
         "handling": handling_document(finding.handling),
+    }
+
+
+def attribution_document(explained: Explained) -> Json:
+    """Who made a drift: every logged call on the resource with the paths that it may have written, or why it wrote none of them."""
+    return {
+        "actors": [who for who in dict.fromkeys(call.event.actor for call in explained.attribution.writers) if who],
+        "calls": [weighed_document(call, explained.activities[call.event.id]) for call in explained.attribution.calls],
+        "unattributed": list(explained.attribution.unattributed),
+    }
+
+
+def weighed_document(call: Weighed, logged: Activity) -> Json:
+    """One logged call as it was weighed."""
+    event = call.event
+    return {
+        "event": event.id,
+        "time": utc_text(event.time),
+        "call": event.event_name,
+        "actor": event.actor,
+        "kind": event.actor_kind.value,
+        "on_behalf_of": event.on_behalf_of,
+        "channel": logged.actor.channel.value,
+        "source_ip": logged.actor.source_ip,
+        "invoked_by": event.invoked_by,
+        "wrote": list(call.wrote),
+        "last_of": list(call.last_of),
+        "why_not": call.why_not.value if call.why_not else None,
+    }
+
+
+def activity_document(logged: Activity) -> Json:
+    """One logged call: the documented form of `activity parse`."""
+    actor = logged.actor
+    return {
+        "event_id": logged.id,
+        "time": utc_text(logged.time),
+        "event_source": logged.event_source,
+        "event_name": logged.event_name,
+        "outcome": "failed" if logged.failed else "ok",
+        "read_only": logged.read_only,
+        "is_config_change": logged.is_config_change,
+        "actor": {
+            "principal": actor.principal,
+            "kind": actor.kind.value,
+            "on_behalf_of": actor.on_behalf_of,
+            "channel": actor.channel.value,
+            "account": actor.account,
+            "source_ip": actor.source_ip,
+        },
+        "resources": [{"type": item.type, "ids": list(item.ids)} for item in logged.resources],
+    }
+
+
+def stored_activity_document(logged: Activity, fate: Fate | None, finding: str | None) -> Json:
+    """One stored call, with what became of it."""
+    more = {
+        "account": logged.account,
+        "region": logged.region,
+        "class": logged.call.value,
+        "error": logged.error,
+        "invoked_by": logged.actor.invoked_by,
+        "fate": fate.value if fate else None,
+        "finding": finding,
+    }
+    return activity_document(logged) | more
+
+
+def population_document(day: PopulationDay, drifts: tuple[int, int]) -> Json:
+    """The writes of one account on one day, and its drifts: how many of them a logged call explains, and how many none does."""
+    return {
+        "day": day.day,
+        "account": day.account,
+        "writes": day.writes,
+        "failed": day.failed,
+        "denied": day.denied,
+        "others": {call.value: number for call, number in sorted(day.others.items())},
+        "changes": day.changes,
+        "fates": {fate.value: day.fates.get(fate, 0) for fate in Fate},
+        "drifts": {"attributed": drifts[0], "unattributed": drifts[1]},
     }
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from driftwatch.domain.authorization import exception_lifecycle as rules
 from driftwatch.domain.authorization.exception_lifecycle import content_hash
+from driftwatch.domain.authorization.identity import Identities
 from driftwatch.domain.authorization.matching import names_resource, paths_cover
 from driftwatch.domain.baseline import Actor
 from driftwatch.domain.canonical import utc_text
@@ -22,6 +23,7 @@ from driftwatch.domain.finding import LIVE, Finding, FindingState
 from driftwatch.domain.report import FindingChanged, Report, silent
 from driftwatch.domain.resource import Json
 from driftwatch.errors import NotFoundError, RefusedError
+from driftwatch.operations import attribution
 from driftwatch.operations.decisions import Decider, evidence_in
 from driftwatch.operations.denials import denials
 from driftwatch.operations.findings import finding_of, require_assurance
@@ -90,11 +92,23 @@ def approve(installation: Installation, exception_id: str, actor: Actor, *, seen
     with denials(installation, "exception_approve", exception_id, actor), installation.store.write() as uow:
         require_assurance(installation, actor)
         now = installation.clock()
-        exception = rules.approve(_exception(uow, exception_id), actor.person, seen_hash=seen_hash, policy=installation.policy, now=now)
+        asked = _exception(uow, exception_id)
+        made_by = _made_by(uow, installation, asked)
+        policy = installation.policy
+        exception = rules.approve(asked, actor.person, seen_hash=seen_hash, policy=policy, now=now, actors=made_by)
         uow.exceptions.save(exception)
         record_act(uow, "exception_approved", exception, actor, now)
         changes = _judge_again(uow, installation, exception, now)
     return _told(exception, changes, report)
+
+
+def _made_by(uow: UnitOfWork, installation: Installation, exception: ExceptionRecord) -> tuple[str, ...]:
+    """The people who made the change that the exception would excuse, as the log says."""
+    finding = uow.findings.get(exception.finding) if exception.finding else None
+    if finding is None:
+        return ()
+    policy = installation.policy
+    return attribution.humans(attribution.writers(uow, finding.drift, policy, Identities(policy.context), installation.clock()))
 
 
 def reject(installation: Installation, exception_id: str, actor: Actor, reason: str) -> ExceptionRecord:

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from driftwatch.domain.authorization import lifecycle, ratification
+from driftwatch.domain.authorization.identity import Identities
 from driftwatch.domain.baseline import Actor, Assurance
 from driftwatch.domain.codec import decode
 from driftwatch.domain.decision import Decision
 from driftwatch.domain.finding import LIVE, Finding, FindingState
 from driftwatch.domain.resource import Json
 from driftwatch.errors import NotFoundError, RefusedError
-from driftwatch.operations import decisions
+from driftwatch.operations import attribution, decisions
+from driftwatch.operations.attribution import Explained
 from driftwatch.operations.denials import denials
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.policies import PolicyVersions
@@ -25,6 +27,8 @@ class Case:
 
     finding: Finding
     decisions: tuple[Json, ...]
+    explained: Explained | None = None
+    """The logged calls that name the resource; None where no log of calls is read."""
     facts: tuple[Json, datetime] | None = None
     """What moves by itself beside the resource's configuration, and since when it is known; only of one finding that is asked for."""
 
@@ -40,7 +44,16 @@ def case(installation: Installation, finding_id: str) -> Case:
     with installation.store.read() as uow:
         finding = uow.findings.get(finding_id) or _by_prefix(list(uow.findings.all()), finding_id)
         beside = uow.observations.facts(finding.cell, finding.resource)
-        return Case(finding=finding, decisions=tuple(uow.findings.decisions(finding.id)), facts=beside)
+        made = tuple(uow.findings.decisions(finding.id))
+        return Case(finding=finding, decisions=made, facts=beside, explained=explained(uow, installation, finding))
+
+
+def explained(uow: UnitOfWork, installation: Installation, finding: Finding) -> Explained | None:
+    """The logged calls that name the finding's resource, and which of them explain what."""
+    if not installation.activity_sources and not uow.activity.sources():
+        return None
+    policy = PolicyVersions(installation.policy).get(uow, finding.policy_version, installation.policy)
+    return attribution.explain(uow, finding.drift, policy, Identities(policy.context), installation.clock())
 
 
 def ack(installation: Installation, finding_id: str, actor: Actor, ticket: str | None = None) -> Finding:
@@ -69,7 +82,8 @@ def ratify(installation: Installation, finding_id: str, record_id: str, actor: A
         after = lifecycle.ratify(finding, change.id, actor.person, now)
         policy = PolicyVersions(installation.policy).get(uow, finding.policy_version, installation.policy)
         decision = decode(Decision, uow.findings.decisions(finding.id)[-1])
-        ratification.check(finding.drift, decision, change, by=actor.person, policy=policy, events=(), now=now)
+        events = attribution.events(uow, finding.drift, policy, Identities(policy.context))
+        ratification.check(finding.drift, decision, change, by=actor.person, policy=policy, events=events, now=now)
         uow.findings.save(after)
         record_act(uow, "finding_ratified", after, actor, now, record=change.id, record_hash=change.raw_hash)
         return after

@@ -10,7 +10,17 @@ from driftwatch.documents.people import People
 from driftwatch.domain.authorization.policy import Policy
 from driftwatch.domain.baseline import BaselinePattern
 from driftwatch.operations.due import ALWAYS, EmptyCells
-from driftwatch.ports import BaselineFiles, ChangeSource, CheckpointPlace, CheckpointSigner, Collector, Engine, Signer, Store
+from driftwatch.ports import (
+    ActivitySource,
+    BaselineFiles,
+    ChangeSource,
+    CheckpointPlace,
+    CheckpointSigner,
+    Collector,
+    Engine,
+    Signer,
+    Store,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +35,7 @@ class Installation:
     collector: Collector
     engine: Engine
     sources: Sequence[ChangeSource]
+    activity_sources: Sequence[ActivitySource] = ()
     baseline_files: BaselineFiles
     signer: Signer | None
     policy: Policy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from driftwatch.domain.baseline import BaselineCell, baseline_of
 from driftwatch.domain.report import Report, ScanPlanned
@@ -13,7 +14,7 @@ from driftwatch.domain.resource import GLOBAL, Cell
 from driftwatch.domain.scan import CellStatus, Plan, Reading, ReadUnit
 from driftwatch.domain.snapshot import Batch, CellRead, CellState, Gap, Outcome
 from driftwatch.operations import due
-from driftwatch.operations.cells import NOT_JUDGED, CellPass, Layout, Release
+from driftwatch.operations.cells import NOT_CONFIGURED, NOT_JUDGED, CellPass, Layout, Release
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.judge import Pending, judged_report
 from driftwatch.operations.shapes import layout_of
@@ -100,7 +101,7 @@ class Intake:
     def _retire(self, uow: UnitOfWork, status: CellStatus) -> None:
         """A cell that the configuration no longer names: with resources it stays visible as unknown, without it is not enabled."""
         state = CellState.UNKNOWN if status.count else CellState.NOT_ENABLED
-        uow.cells.set_state(status.cell, state, "not_configured")
+        uow.cells.set_state(status.cell, state, NOT_CONFIGURED)
 
     def _end_without_reading(self, cell: Cell, outcome: Outcome, gaps: tuple[Gap, ...]) -> None:
         now = self._installation.clock()
@@ -112,12 +113,13 @@ class Intake:
     def unit(self, unit: ReadUnit) -> None:
         """Reads one unit. A cell that its global listing used to name, and no longer does, ends like its siblings: with nothing."""
         installation = self._installation
+        began = installation.clock()
         passes: dict[Cell, CellPass] = {}
         ended: dict[str, CellRead] = {}
         unnamed = set(self._unnamed.get(unit.id, ()))
         pinned = {cell: layout.rules for cell in unit.cells if (layout := self._layout(cell)).coming}
         for event in installation.collector.read(unit, Reading(pinned=pinned, may_keep=self._may_keep), self._stopped):
-            cell_pass = passes.get(event.cell) or passes.setdefault(event.cell, self._pass(event.cell))
+            cell_pass = passes.get(event.cell) or passes.setdefault(event.cell, self._pass(event.cell, began))
             if isinstance(event, Batch):
                 with installation.store.write(self._lease()) as uow:
                     cell_pass.batch(uow, event, installation.clock())
@@ -129,7 +131,7 @@ class Intake:
         for cell in sorted(unnamed):
             if sibling := ended.get(cell.type):
                 gaps = tuple(replace(gap, cell=cell) for gap in sibling.gaps if gap.resource_id is None)
-                self._end(self._pass(cell), replace(sibling, cell=cell, listed=0, calls=0, gaps=gaps))
+                self._end(self._pass(cell, began), replace(sibling, cell=cell, listed=0, calls=0, gaps=gaps))
 
     def _end(self, cell_pass: CellPass, read: CellRead) -> None:
         """Concludes a cell. One that equals its baseline is settled at once; one that may differ stays unknown until it is judged."""
@@ -149,8 +151,8 @@ class Intake:
         else:
             self._report(judged_report(self._scan_id, status, read))
 
-    def _pass(self, cell: Cell) -> CellPass:
-        return CellPass(cell, self._layout(cell), self._former.get(cell), self._releases.get(cell))
+    def _pass(self, cell: Cell, began: datetime | None = None) -> CellPass:
+        return CellPass(cell, self._layout(cell), self._former.get(cell), self._releases.get(cell), began)
 
     def _layout(self, cell: Cell) -> Layout:
         return layout_of(self._installation, cell, self._part(cell))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from driftwatch.domain.authorization import lifecycle
 from driftwatch.domain.authorization.decide import relevant
-from driftwatch.domain.baseline import BaselineCell, Mismatch
-from driftwatch.domain.drift import Drift
+from driftwatch.domain.baseline import BaselineCell, Mismatch, baseline_of
+from driftwatch.domain.drift import Drift, DriftKind
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.normalize import Normalisation
 from driftwatch.domain.report import CellJudged, FindingChanged, Report
@@ -17,7 +17,7 @@ from driftwatch.domain.request import Lease
 from driftwatch.domain.resource import Cell
 from driftwatch.domain.scan import CellStatus
 from driftwatch.domain.snapshot import CellRead, CellState, GapReason
-from driftwatch.operations import decisions
+from driftwatch.operations import attribution, decisions
 from driftwatch.operations.cells import NOT_JUDGED
 from driftwatch.operations.decisions import Decider, Evidence
 from driftwatch.operations.drifts import drift_of, fingerprints, rebased
@@ -53,10 +53,10 @@ class Judged:
 class Judge:
     """Judges the cells of one scan, one after the other."""
 
-    def __init__(self, installation: Installation, evidence: Evidence, scan_id: str, report: Report) -> None:
+    def __init__(self, installation: Installation, evidence: Evidence, scan_id: str | None, report: Report) -> None:
         self._installation = installation
         self._evidence = evidence
-        self._decider = Decider(evidence, scan_id)
+        self.decider = Decider(evidence, scan_id)
         self._scan_id = scan_id
         self._report = report
         self._events: list[FindingChanged] = []
@@ -84,7 +84,7 @@ class Judge:
         if state is CellState.DRIFTED:
             self.promotable.append(pending)
         self._tell()
-        self._report(judged_report(self._scan_id, replace(status, state=state, reason=reason), pending.read))
+        self._report(judged_report(self._scan_id or "", replace(status, state=state, reason=reason), pending.read))
 
     def _compared(self, uow: UnitOfWork, pending: Pending) -> tuple[CellState, str | None]:
         """The state of the cell, and the reason of one that is unknown, after all its differences are judged."""
@@ -114,17 +114,51 @@ class Judge:
                 never_seen += 1
                 continue
             count += 1
-            former = live.pop(mismatch.id, None)
-            if former and (former.before_fingerprint, former.after_fingerprint) == fingerprints(mismatch):
-                seen.append(former.id)
-                self._decide_again(uow, former, now)
-            else:
-                count -= self._changed(uow, mismatch, cell, baseline, rules, former, now)
+            count -= self._mismatch(uow, mismatch, cell, baseline, rules, live.pop(mismatch.id, None), seen, now)
         uow.findings.touch(seen, now)
         if closing:
-            self._revert(uow, live.values(), now)
+            self._close(uow, live.values(), now)
             return Judged(live=count, never_seen=never_seen)
         return Judged(live=count + len(live), never_seen=never_seen)
+
+    def resources(self, cell: Cell, ids: Collection[str], rules: Normalisation, lease: Lease | None) -> None:
+        """The one transaction of some resources of a cell that were read by themselves: their findings, and the state of the cell.
+
+        What equals the baseline closes its finding, since it was read; the other resources of the cell stay as they are.
+        """
+        name = baseline_of(cell, self._installation.baselines)
+        with self._installation.store.write(lease) as uow:
+            status = uow.cells.get(cell)
+            if name is None or status is None or uow.baselines.part(name, cell) is None:
+                return
+            now = self._installation.clock()
+            live = {finding.resource: finding for finding in uow.findings.live_of(name, cell, ids)}
+            seen: list[str] = []
+            for mismatch in list(uow.observations.mismatches(cell, name, ids)):
+                self._mismatch(uow, mismatch, cell, name, rules, live.pop(mismatch.id, None), seen, now)
+            uow.findings.touch(seen, now)
+            self._close(uow, live.values(), now)
+            off = any(finding.drift.kind is not DriftKind.TRANSIENT for finding in uow.findings.live(name, cell))
+            uow.cells.set_state(cell, state_after(status.state, off=off), status.reason)
+        self._tell()
+
+    def _mismatch(
+        self,
+        uow: UnitOfWork,
+        mismatch: Mismatch,
+        cell: Cell,
+        baseline: str,
+        rules: Normalisation,
+        former: Finding | None,
+        seen: list[str],
+        now: datetime,
+    ) -> int:
+        """Judges one resource off its baseline; 1 where the policy ignores all of it, so that there is no drift."""
+        if former and (former.before_fingerprint, former.after_fingerprint) == fingerprints(mismatch):
+            seen.append(former.id)
+            self._decide_again(uow, former, now)
+            return 0
+        return self._changed(uow, mismatch, cell, baseline, rules, former, now)
 
     def _changed(
         self, uow: UnitOfWork, mismatch: Mismatch, cell: Cell, baseline: str, rules: Normalisation, former: Finding | None, now: datetime
@@ -147,8 +181,8 @@ class Judge:
     ) -> None:
         before, after = fingerprints(mismatch)
         if former:
-            drift = lifecycle.carry_intervals(former.drift, drift)
-        decision = self._decider.decide(drift, self._evidence.policy, now)
+            drift = replace(lifecycle.carry_intervals(former.drift, drift), blinds=former.drift.blinds)
+        decision = self.decider.decide(uow, drift, self._evidence.policy, now)
         finding = lifecycle.detect(
             id=self._installation.new_id("finding"),
             baseline=baseline,
@@ -160,7 +194,7 @@ class Judge:
             now=now,
             previous=former,
             history=self._history(uow, (baseline, cell, mismatch.id), now),
-            excepted_by=self._decider.excepted_by(uow, decision),
+            excepted_by=self.decider.excepted_by(uow, decision),
         )
         if former:
             uow.findings.save(lifecycle.supersede(former, now))
@@ -168,7 +202,9 @@ class Judge:
         uow.findings.save(finding)
         uow.findings.add_decision(finding.id, decision)
         decisions.record(uow, "finding_opened", finding, now, scan_id=self._scan_id, decision=decision)
-        self._events.append(FindingChanged(scan_id=self._scan_id, before=former, finding=finding, decision=decision))
+        changed_at = attribution.claim(uow, finding, self._evidence.policy, self._evidence.people(self._evidence.policy), now)
+        event = FindingChanged(scan_id=self._scan_id, before=former, finding=finding, decision=decision, changed_at=changed_at)
+        self._events.append(event)
 
     def _history(self, uow: UnitOfWork, key: tuple[str, Cell, str], now: datetime) -> tuple[datetime, ...]:
         """The transitions of the resource's finding that closed a short while ago: one that comes and goes is flapping."""
@@ -179,9 +215,17 @@ class Judge:
         return self._left.get(key, ())
 
     def _decide_again(self, uow: UnitOfWork, finding: Finding, now: datetime) -> None:
-        changed = self._decider.again(uow, finding, now)
+        changed = self.decider.again(uow, finding, now)
         if changed:
             self._events.append(changed)
+
+    def _close(self, uow: UnitOfWork, findings: Iterable[Finding], now: datetime) -> None:
+        """The findings of resources that equal their baseline are reverted, but for what only the log saw: that waits for a person."""
+        for finding in findings:
+            if lifecycle.outlasts_clean(finding):
+                self._decide_again(uow, finding, now)
+            else:
+                self._revert(uow, [finding], now)
 
     def _revert(self, uow: UnitOfWork, findings: Iterable[Finding], now: datetime) -> None:
         for finding in findings:
@@ -208,3 +252,12 @@ def judged_report(scan_id: str, status: CellStatus, read: CellRead) -> CellJudge
         seconds=(read.ended_at - read.started_at).total_seconds(),
         gaps=read.gaps,
     )
+
+
+def state_after(state: CellState, *, off: bool) -> CellState:
+    """The state of a cell after some of its resources were judged: only a clean or drifted one is known well enough to change."""
+    if state is CellState.CLEAN and off:
+        return CellState.DRIFTED
+    if state is CellState.DRIFTED and not off:
+        return CellState.CLEAN
+    return state

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from driftwatch.domain.activity import ActorEvent
 from driftwatch.domain.authorization.decide import CandidateIndex, decide
 from driftwatch.domain.authorization.exceptions import ExceptionIndex
+from driftwatch.domain.authorization.identity import Identities
 from driftwatch.domain.authorization.policy import Policy
 from driftwatch.domain.change import ChangeRecord, SourceStatus
 from driftwatch.domain.decision import Decision
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.resource import Json
+from driftwatch.operations import attribution
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.policies import PolicyVersions
 
@@ -76,13 +79,18 @@ def _judged(
     indexes: dict[str, CandidateIndex],
 ) -> Iterator[Replayed]:
     loaded: list[tuple[Finding, Policy, datetime]] = []
+    events: dict[tuple[str, str], list[ActorEvent]] = {}
     with installation.store.read() as uow:
         for finding_id in finding_ids:
             finding = uow.findings.get(finding_id)
             decisions = uow.findings.decisions(finding_id)
             if finding is not None and decisions:
                 at = datetime.fromisoformat(decisions[-1]["decided_at"])
-                loaded.append((finding, versions.get(uow, finding.policy_version, installation.policy), at))
+                former = versions.get(uow, finding.policy_version, installation.policy)
+                loaded.append((finding, former, at))
+                for version in (former, policy):
+                    found = attribution.events(uow, finding.drift, version, Identities(version.context))
+                    events[finding.id, version.version] = found
     for finding, former, at in loaded:
         for version in (former, policy):
             if version.version not in indexes:
@@ -90,7 +98,7 @@ def _judged(
         old, new = (
             decide(
                 finding.drift,
-                events=(),
+                events=events[finding.id, version.version],
                 records=indexes[version.version],
                 sources=evidence.sources,
                 exceptions=evidence.exceptions,

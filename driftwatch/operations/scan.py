@@ -1,8 +1,9 @@
 """scan: one pass over the scopes. Read this file first: it is the main job.
 
 First every cell is collected and stored (`intake.py`): what was read is true whatever happens next, so a scan that is killed loses
-nothing and adopts nothing. Then the change sources are read, so that they are at least as new as what was seen. Then every cell that
-differs from its baseline is judged (`judge.py`): its state, findings, decisions and ledger entries are one transaction.
+nothing and adopts nothing. Then the change sources and the log of calls are read, so that they are at least as new as what was seen.
+Then every cell that differs from its baseline is judged (`judge.py`): its state, findings, decisions and ledger entries are one
+transaction. At last the changes that were logged get their fate (`fates.py`): what no reading saw is told, too.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from driftwatch.domain.request import Lease
 from driftwatch.domain.resource import Cell
 from driftwatch.domain.scan import Scan, ScanStatus
 from driftwatch.errors import BusyError, LeaseLostError
-from driftwatch.operations import changes, clocks, policies
+from driftwatch.operations import activity, changes, clocks, fates, policies
 from driftwatch.operations.cells import Release
 from driftwatch.operations.decisions import evidence
 from driftwatch.operations.installation import Installation
@@ -123,10 +124,13 @@ class _RunningScan:
         covered, and looks at the clocks."""
         installation = self._installation
         changes.sync(installation, self._report)
+        activity.catch_up(installation, holder=self._lease.holder, stopped=self._stopped, report=self._report)
         judge = Judge(installation, evidence(installation), self._scan.id, self._report)
         for pending in self._intake.pending:
             judge.judge(pending, self._renewed())
         reshape(installation, self._renewed(), judge.reshapable)
+        for event in fates.settle(installation, judge.decider, lease=self._renewed(), scan_id=self._scan.id):
+            self._report(event)
         promote(installation, self._renewed(), judge.promotable, self._report, self._scan.id)
         clocks.tick(installation, self._report, lease=self._renewed)
 

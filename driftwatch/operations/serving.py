@@ -13,7 +13,7 @@ from driftwatch.domain.request import Request
 from driftwatch.domain.resource import Cell, Json
 from driftwatch.domain.scan import ScanStatus
 from driftwatch.errors import BusyError, DriftwatchError, RefusedError
-from driftwatch.operations import exchange, requests
+from driftwatch.operations import activity, exchange, requests
 from driftwatch.operations.cells import Release
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.scan import LEASE, ScanOrder, everything, scan
@@ -104,7 +104,7 @@ def free_scan(installation: Installation, holder: str, why: str) -> None:
 def free_dead(installation: Installation, is_dead: Callable[[str], bool]) -> None:
     """Releases the leases of holders that are certainly dead (`is_dead` of their name), so that nobody waits for them to run out."""
     with installation.store.read() as uow:
-        dead = [lease for name in (requests.DAEMON, LEASE) if (lease := uow.leases.get(name)) and is_dead(lease.holder)]
+        dead = [lease for name in (requests.DAEMON, LEASE, activity.LEASE) if (lease := uow.leases.get(name)) and is_dead(lease.holder)]
     if dead:
         with installation.store.write() as uow:
             for lease in dead:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from driftwatch.domain.authorization.exception_lifecycle import ExceptionStatus
 from driftwatch.domain.authorization.exception_lifecycle import status as exception_status
+from driftwatch.domain.blinding import blind_cells
 from driftwatch.domain.decision import UNCOVERED, Verdict
+from driftwatch.domain.drift import Blinds
 from driftwatch.domain.exception import ExceptionRecord
 from driftwatch.domain.finding import LIVE, Finding, FindingState, Standing
-from driftwatch.domain.report import HandledMeasure, Measures, ScopeMeasure, SourceMeasure
+from driftwatch.domain.report import ActivityMeasure, HandledMeasure, Measures, ScopeMeasure, SourceMeasure
+from driftwatch.domain.resource import Cell
 from driftwatch.domain.scan import CellStatus, Scan, ScanStatus
 from driftwatch.domain.snapshot import CellState, Gap
-from driftwatch.operations import policies
+from driftwatch.operations import policies, population
+from driftwatch.operations.cells import NOT_CONFIGURED
 from driftwatch.operations.installation import Installation
 
 COVERED_CODE, UNCOVERED_CODE, INCOMPLETE_CODE = 0, 2, 3
@@ -23,7 +27,6 @@ SCANS_LOOKED_AT = 100
 """How far back the last complete scan is looked for."""
 HANDLED_WITHIN = timedelta(days=7)
 """For how long findings that closed are counted in how fast they are dealt with."""
-NOT_CONFIGURED = "not_configured"
 FRESH_STATES = frozenset({CellState.CLEAN, CellState.DRIFTED, CellState.UNBASELINED})
 
 
@@ -40,6 +43,9 @@ class Overview:
     """Configured, but no scan ever named a cell of them."""
     uncontrolled_accounts: tuple[str, ...]
     """Configured, but the policy does not control them (`production_accounts`)."""
+    blind: Mapping[Cell, Blinds]
+    """The cells in which a change between two scans would go unseen, and what was turned off."""
+    activity: ActivityMeasure
     store: dict[str, str]
 
 
@@ -95,6 +101,8 @@ def overview(installation: Installation) -> Overview:
         exit_code=exit_code(installation, cells) or (INCOMPLETE_CODE if unread else COVERED_CODE),
         unread_accounts=unread,
         uncontrolled_accounts=tuple(account for account in installation.accounts if production is not None and account not in production),
+        blind=blind_cells([status.cell for status in cells], [finding.drift for finding in findings]),
+        activity=population.measure(installation, [status.cell for status in cells]),
         store=dict(installation.store.describe()),
     )
 
@@ -126,6 +134,7 @@ def measure(installation: Installation) -> Measures:
         sources={source.name: SourceMeasure(last_success_at=source.last_success_at, set_aside=len(source.set_aside)) for source in sources},
         store_bytes=size,
         scopes=scopes,
+        activity=population.measure(installation, [status.cell for status in cells]),
         deviations={"current": len(installation.policy.deviations) - over, "expired": over},
         handled=_handled(live, closed, exceptions, installation.clock()),
     )

@@ -3,7 +3,18 @@
 Times are UTC and aware. A method raises `StoreError` or `SourceError` when it could not do its work; it never answers with less.
 """
 
-from driftwatch.ports.outside import BaselineFiles, ChangeSource, CheckpointPlace, CheckpointSigner, Collector, Engine, Signer
+from driftwatch.ports.activity_log import ActivityLog
+from driftwatch.ports.outside import (
+    ActivitySource,
+    BaselineFiles,
+    ChangeSource,
+    CheckpointPlace,
+    CheckpointSigner,
+    Collector,
+    Engine,
+    Signer,
+)
+from driftwatch.ports.processes import Leases, Requests
 from driftwatch.ports.store import (
     Baselines,
     Cells,
@@ -11,18 +22,18 @@ from driftwatch.ports.store import (
     Documents,
     Exceptions,
     Findings,
-    Leases,
     Ledger,
     Observations,
     Policies,
     Register,
-    Requests,
     Scans,
     Store,
     UnitOfWork,
 )
 
 __all__ = [
+    "ActivityLog",
+    "ActivitySource",
     "BaselineFiles",
     "Baselines",
     "Cells",

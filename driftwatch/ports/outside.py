@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from driftwatch.domain.activity import ActivityBatch, ActivityOrder
 from driftwatch.domain.baseline import (
     BaselineCell,
     BaselineVersion,
@@ -17,7 +18,7 @@ from driftwatch.domain.change import Fetched
 from driftwatch.domain.ledger import Checkpoint
 from driftwatch.domain.normalize import Normalisation
 from driftwatch.domain.resource import Cell, Json
-from driftwatch.domain.scan import Forecast, Plan, Reading, ReadUnit
+from driftwatch.domain.scan import Forecast, Plan, Reading, ReadUnit, Reread
 from driftwatch.domain.snapshot import Batch, CellRead
 
 # --- reading the cloud -----------------------------------------------------------------------------------------------------------------
@@ -35,6 +36,12 @@ class Collector(Protocol):
         Never raises for a failed call: that is a Gap. When `stopped` turns true, the rest is a Gap `aborted`.
         """
 
+    def reread(self, cell: Cell, ids: Sequence[str], pinned: Normalisation | None, stopped: Callable[[], bool]) -> Reread | None:
+        """Reads just these resources of a cell, by their ids there; None where the catalogue knows no call for one resource of the type.
+
+        Never raises for a failed call: that is a Gap of the resource it was for.
+        """
+
     def forecast(self, known: Callable[[Cell], int], wanted: Callable[[Cell], bool]) -> Sequence[Forecast]:
         """The calls that a scan of these cells will make, as far as can be told without one: `known` says how many resources a cell has."""
 
@@ -47,6 +54,40 @@ class Engine(Protocol):
 
     def run(self, units: Sequence[ReadUnit], work: Callable[[ReadUnit], None], stopped: Callable[[], bool]) -> None:
         """Calls `work` once for every unit and returns when all have returned. The first exception of `work` is raised at the end."""
+
+
+# --- the log of calls ------------------------------------------------------------------------------------------------------------------
+
+
+class ActivitySource(Protocol):
+    """Where logged calls come from. `name` is the source's name in the config. Events may come late, twice and out of order.
+
+    `accounts` are those of which it tells every call, sooner or later (none for one that only answers questions); `reads_from` the names
+    of what it reads from (a bucket, a queue, a rule): whoever changes those blinds it. `poll_s` is how long to wait from one fetch to the
+    next; a source that waits by itself for what is new says 0.
+    """
+
+    name: str
+
+    @property
+    def accounts(self) -> Sequence[str]: ...
+    @property
+    def reads_from(self) -> Sequence[str]: ...
+    @property
+    def poll_s(self) -> float: ...
+
+    def fetch(self, order: ActivityOrder, stopped: Callable[[], bool]) -> Iterator[ActivityBatch]:
+        """What is new, in batches, each with the position after it; ends when there is nothing more for now, or `stopped` turns true.
+
+        What cannot be read as an event is in `ActivityBatch.refused`, and never stops the rest. Raises SourceError when the source as a
+        whole could not be read; the batches before that stand.
+        """
+
+    def close(self) -> None:
+        """Ends its calls, and whatever it keeps open."""
+
+    def done(self, batch: ActivityBatch) -> None:
+        """The batch is committed: only now may the source forget it (delete messages). Raises SourceError; it then comes again."""
 
 
 # --- change records --------------------------------------------------------------------------------------------------------------------

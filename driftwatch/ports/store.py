@@ -22,10 +22,12 @@ from driftwatch.domain.decision import Decision, Effect
 from driftwatch.domain.exception import ExceptionRecord, ExceptionState
 from driftwatch.domain.finding import Finding, FindingState, Standing
 from driftwatch.domain.ledger import Checkpoint, LedgerEntry, LedgerRow
-from driftwatch.domain.request import Lease, Request
+from driftwatch.domain.request import Lease
 from driftwatch.domain.resource import Cell, Json, Resource
 from driftwatch.domain.scan import CellStatus, Scan
 from driftwatch.domain.snapshot import CellRead, CellState, Gap, Put, Stored
+from driftwatch.ports.activity_log import ActivityLog
+from driftwatch.ports.processes import Leases, Requests
 
 
 class Scans(Protocol):
@@ -47,6 +49,9 @@ class Cells(Protocol):
         """They were not due in the scan that began `at`; nothing else of them changes."""
 
     def set_state(self, cell: Cell, state: CellState, reason: str | None) -> None: ...
+    def forget_digest(self, cell: Cell) -> None:
+        """Some of its resources changed between two scans: the next one counts and digests anew, and finds it due."""
+
     def set_shape(self, cell: Cell, shape: str, digest: str) -> None:
         """The stored fingerprints of the cell are now those of another shape."""
 
@@ -66,16 +71,21 @@ class Observations(Protocol):
         now: datetime,
         reshaped: Sequence[Resource] = (),
         same_shape: bool = True,
+        read_at: datetime | None = None,
     ) -> Put:
         """Stores what was read. A resource with its stored fingerprint costs no write (unless it had been missing).
 
         A changed or new one gets a row with ``since = (known_at, now)``, and its former row ends. With `same_shape` False the
         stored fingerprints were made under another shape: the row is rewritten in place and keeps its `since`. `reshaped` keeps
         the fingerprint under the coming shape beside the present one, for `adopt_reshaped`.
+
+        `read_at` is when the reading began: a resource that changed, came or went after that, as far as the store knows, stays as a
+        later reading saw it. Its row is among those of the answer, and it does not count as changed.
         """
 
-    def absent(self, cell: Cell, seen: array[int]) -> Iterator[Stored]:
-        """The present resources of the cell whose row is not among `seen` (sorted here)."""
+    def absent(self, cell: Cell, seen: array[int], began: datetime | None = None) -> Iterator[Stored]:
+        """The present resources of the cell whose row is not among `seen` (sorted here), and that were there when the reading `began`:
+        what a later reading saw first is left out."""
 
     def mark_missing(self, cell: Cell, rows: Sequence[int], at: datetime) -> None:
         """They were missing from the complete listing that ended `at`, for the first time."""
@@ -89,11 +99,21 @@ class Observations(Protocol):
     def digest(self, cell: Cell) -> tuple[str, int]:
         """The cell digest over the present resources (`domain.snapshot.cell_digest`), and their number; streams, ordered by id."""
 
-    def present(self, cell: Cell) -> Iterator[Stored]:
-        """The present resources, ordered by id."""
+    def present(self, cell: Cell, ids: Collection[str] | None = None) -> Iterator[Stored]:
+        """The present resources, ordered by id; of these `ids` alone where they are given."""
 
-    def mismatches(self, cell: Cell, baseline: str) -> Iterator[Mismatch]:
-        """Where the present resources differ from the active version of the named baseline, ordered by id; joined in the store."""
+    def named(
+        self, account: str, type_: str, names: Collection[str], regions: Collection[str] | None = None
+    ) -> Sequence[tuple[Cell, Stored]]:
+        """The present resources of a type in an account whose id, ARN or label is one of `names`, ordered by cell and id; in these regions
+        (None: in any).
+
+        Where there is none, the one that was there last by such a name, as it was then; it is no longer present.
+        """
+
+    def mismatches(self, cell: Cell, baseline: str, ids: Collection[str] | None = None) -> Iterator[Mismatch]:
+        """Where the present resources differ from the active version of the named baseline, ordered by id; joined in the store. Only these
+        `ids` are compared where they are given."""
 
     def adopt_reshaped(self, cell: Cell) -> None:
         """The fingerprints under the coming shape become the present ones; `since` stays."""
@@ -147,6 +167,12 @@ class Baselines(Protocol):
 class Findings(Protocol):
     def get(self, finding_id: str) -> Finding | None: ...
     def live(self, baseline: str, cell: Cell) -> Iterator[Finding]: ...
+    def live_of(self, baseline: str, cell: Cell, resources: Collection[str]) -> Iterator[Finding]:
+        """The live findings of these resources of a cell, by their ids there (`Finding.resource`), ordered by id."""
+
+    def of_resource(self, baseline: str, cell: Cell, resource: str) -> Sequence[Finding]:
+        """The latest findings of one resource, closed ones, too, the newest first; a hundred at most."""
+
     def all(self, states: Sequence[FindingState] = ()) -> Iterator[Finding]: ...
     def save(self, finding: Finding) -> None:
         """Inserts or replaces by id; refuses (StoreError) a second live finding for one key."""
@@ -188,29 +214,6 @@ class Ledger(Protocol):
         """Those with a greater number than `after`, in their order; StoreError for one that cannot be read."""
 
     def last_checkpoint(self) -> Checkpoint | None: ...
-
-
-class Requests(Protocol):
-    def add(self, request: Request) -> Request:
-        """Stores it, or answers with the equal (kind, cells, arguments) pending one, which it then shares."""
-
-    def get(self, request_id: str) -> Request | None: ...
-    def pending(self) -> Sequence[Request]:
-        """Pending and running ones, oldest first."""
-
-    def save(self, request: Request) -> None: ...
-
-
-class Leases(Protocol):
-    """Leases guard what only one process may do: `daemon` (its renewal is the heartbeat) and `scan`."""
-
-    def acquire(self, name: str, holder: str, now: datetime, ttl_s: float) -> Lease | None:
-        """The lease, new or renewed; None while another holder's is still running."""
-
-    def get(self, name: str) -> Lease | None: ...
-    def release(self, lease: Lease) -> None: ...
-    def check(self, lease: Lease) -> None:
-        """Raises LeaseLostError unless the lease still has this holder and fence. Called inside each write transaction of a leader."""
 
 
 class Changes(Protocol):
@@ -269,6 +272,7 @@ class UnitOfWork(Protocol):
     policies: Policies
     exceptions: Exceptions
     register: Register
+    activity: ActivityLog
 
 
 class Store(Protocol):

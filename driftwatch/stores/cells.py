@@ -73,6 +73,10 @@ class SqlCells:
         if not self._session.execute(changed).rowcount:
             self._session.execute(insert(cell_status).values(cell=number, state=state.value, reason=reason, count=0))
 
+    def forget_digest(self, cell: Cell) -> None:
+        """Some of its resources changed between two scans: what was counted and digested holds no longer."""
+        self._session.execute(update(cell_status).where(cell_status.c.cell == self._session.cell(cell)).values(digest=None))
+
     def set_shape(self, cell: Cell, shape: str, digest: str) -> None:
         """The stored fingerprints of the cell are now those of another shape; raises StoreError for a cell without a status."""
         changed = update(cell_status).where(cell_status.c.cell == self._session.cell(cell)).values(shape=shape, digest=digest)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, LargeBinary, Text
+from sqlalchemy import BigInteger, DateTime, Dialect, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from driftwatch.domain.canonical import encode
 from driftwatch.domain.resource import Json
 from driftwatch.errors import StoreError
 
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _PLAIN_TO_SAFE = re.compile("[\x00\x01\ud800-\udfff\ue000]")
 _SAFE_TO_PLAIN = re.compile("\x01(?P<low>[\x01\x02])|\ue000(?P<high>.)", re.DOTALL)
 _SURROGATES, _PRIVATE = 0xD800, 0xE000
@@ -88,6 +89,23 @@ class UtcTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class Micros(TypeDecorator[datetime]):
+    """An aware time as the whole microseconds since 1970 began: eight bytes where `UtcTime` costs 26 on SQLite, for millions of rows."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> int | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise StoreError(f"{value.isoformat()} has no time zone; the store takes times in UTC")
+        return (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, _dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + value * _MICROSECOND
 
 
 class Digest(TypeDecorator[str]):

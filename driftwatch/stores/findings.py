@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -47,6 +47,20 @@ class SqlFindings:
         mine = (findings.c.baseline == baseline) & (findings.c.cell == self._session.cell(cell))
         for row in self._session.stream(_WHOLE.where(mine, _IS_LIVE).order_by(findings.c.resource, findings.c.id)):
             yield _finding(row)
+
+    def of_resource(self, baseline: str, cell: Cell, resource: str) -> Sequence[Finding]:
+        """The latest findings of one resource, closed ones, too, the newest first; a hundred at most."""
+        mine = (findings.c.baseline == baseline, findings.c.cell == self._session.cell(cell), findings.c.resource == resource)
+        newest = _WHOLE.where(*mine).order_by(findings.c.first_seen.desc(), findings.c.id.desc()).limit(100)
+        return [_finding(row) for row in self._session.all(newest)]
+
+    def live_of(self, baseline: str, cell: Cell, resources: Collection[str]) -> Iterator[Finding]:
+        """The live findings of these resources of a cell, by their ids there; ordered by id."""
+        mine = (findings.c.baseline == baseline) & (findings.c.cell == self._session.cell(cell))
+        for chunk in chunks(sorted(set(resources))):
+            wanted = _WHOLE.where(mine, findings.c.resource.in_(chunk), _IS_LIVE)
+            for row in self._session.all(wanted.order_by(findings.c.resource, findings.c.id)):
+                yield _finding(row)
 
     def all(self, states: Sequence[FindingState] = ()) -> Iterator[Finding]:
         """Those in one of `states` (none given: in any), the oldest first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -14,23 +14,29 @@ from driftwatch.domain.baseline import BaselineEntry, Mismatch
 from driftwatch.domain.resource import Cell
 from driftwatch.domain.snapshot import Stored
 from driftwatch.stores.schema import active_cells, entries, observations
-from driftwatch.stores.session import Session
+from driftwatch.stores.session import Session, chunks
 
 _OBSERVED = tuple(observations.c[name] for name in ("row", "arn", "label", "fingerprint", "since_known", "since", "missing_since"))
 
 
-def mismatches(session: Session, cell: Cell, baseline: str) -> Iterator[Mismatch]:
+def mismatches(session: Session, cell: Cell, baseline: str, ids: Collection[str] | None) -> Iterator[Mismatch]:
     """`ports.Observations.mismatches`: two index-ordered streams, changed or gone ones and new ones, merged by id."""
     number = session.cell(cell)
     pointer = session.one(select(active_cells.c.part).where(active_cells.c.name == baseline, active_cells.c.cell == number))
     if pointer is None or number is None:
         return
-    off = map(_changed_or_gone, session.stream(_off_baseline(number, pointer.part)))
-    new = map(_new, session.stream(_not_in_baseline(number, pointer.part)))
-    yield from heapq.merge(off, new, key=attrgetter("id"))
+    for chunk in [None] if ids is None else chunks(sorted(set(ids))):
+        off = map(_changed_or_gone, session.stream(_off_baseline(number, pointer.part, chunk)))
+        new = map(_new, session.stream(_not_in_baseline(number, pointer.part, chunk)))
+        yield from heapq.merge(off, new, key=attrgetter("id"))
 
 
-def _off_baseline(cell: int, part: int) -> Select[Any]:
+def among(column: ColumnElement[str], ids: Sequence[str] | None) -> tuple[ColumnElement[bool], ...]:
+    """The condition that an id is one of these; none where they are not given."""
+    return () if ids is None else (column.in_(ids),)
+
+
+def _off_baseline(cell: int, part: int, ids: Sequence[str] | None) -> Select[Any]:
     here = and_(observations.c.cell == cell, observations.c.id == entries.c.id, observations.c.until.is_(null()))
     return (
         select(
@@ -44,6 +50,7 @@ def _off_baseline(cell: int, part: int) -> Select[Any]:
         )
         .select_from(entries.outerjoin(observations, here))
         .where(entries.c.part == part, or_(observations.c.row.is_(null()), observations.c.fingerprint != entries.c.fingerprint))
+        .where(*among(entries.c.id, ids))
         .order_by(entries.c.id)
     )
 
@@ -56,12 +63,13 @@ def _last(column: str, cell: int) -> Label[Any]:
     return newest.correlate(entries).scalar_subquery().label(f"last_{column}")
 
 
-def _not_in_baseline(cell: int, part: int) -> Select[Any]:
+def _not_in_baseline(cell: int, part: int, ids: Sequence[str] | None) -> Select[Any]:
     there = and_(entries.c.part == part, entries.c.id == observations.c.id)
     return (
         select(observations.c.id, *_OBSERVED)
         .select_from(observations.outerjoin(entries, there))
         .where(observations.c.cell == cell, observations.c.until.is_(null()), entries.c.id.is_(null()))
+        .where(*among(observations.c.id, ids))
         .order_by(observations.c.id)
     )
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, insert, null, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, func, insert, null, select, update
 
 from driftwatch.domain.baseline import Mismatch
 from driftwatch.domain.resource import Cell, Json, Resource
 from driftwatch.domain.snapshot import Put, Stored, cell_digest
 from driftwatch.errors import StoreError
 from driftwatch.stores.documents import SqlDocuments
-from driftwatch.stores.mismatches import mismatches, stored_of
+from driftwatch.stores.mismatches import among, mismatches, stored_of
+from driftwatch.stores.named import named
 from driftwatch.stores.schema import observations, resource_facts
 from driftwatch.stores.session import Session, chunks, values_of
 
@@ -37,6 +38,7 @@ class _Listing:
     cell: int
     known_at: datetime | None
     now: datetime
+    read_at: datetime | None
     same_shape: bool
     reshaped: Mapping[str, str]
     """Fingerprints under the coming shape, by the resource's id."""
@@ -58,29 +60,51 @@ class SqlObservations:
         now: datetime,
         reshaped: Sequence[Resource] = (),
         same_shape: bool = True,
+        read_at: datetime | None = None,
     ) -> Put:
-        """Stores what was read, with the documents of what is new. Raises StoreError on two different resources of one id."""
+        """Stores what was read, with the documents of what is new. Raises StoreError on two different resources of one id.
+
+        A resource that a reading later than `read_at` has seen otherwise, or missed, stays as that one left it.
+        """
         coming = {resource.id: resource for resource in reshaped}
         listing = _Listing(
             cell=self._session.make_cell(cell),
             known_at=known_at,
             now=now,
+            read_at=read_at,
             same_shape=same_shape,
             reshaped={id_: resource.fingerprint for id_, resource in coming.items()},
         )
         rows, changed = array("q"), 0
         for chunk in chunks(resources):
             known = self._known(listing.cell, chunk)
-            unlike = [resource for resource in chunk if (row := known.get(resource.id)) is None or row.fingerprint != resource.fingerprint]
-            new_shape = [coming[item.id] for item in chunk if item.id in coming and _coming_changed(known.get(item.id), coming[item.id])]
+            kept = self._kept(listing, chunk, known)
+            news = [resource for resource in chunk if resource.id not in kept]
+            unlike = [resource for resource in news if (row := known.get(resource.id)) is None or row.fingerprint != resource.fingerprint]
+            new_shape = [coming[item.id] for item in news if item.id in coming and _coming_changed(known.get(item.id), coming[item.id])]
             self._documents.put(
                 (resource.fingerprint, {"config": dict(resource.config), "tags": dict(resource.tags)}) for resource in (*unlike, *new_shape)
             )
-            numbers = {id_: row.row for id_, row in known.items()} | self._write(listing, chunk, known)
-            self._put_facts(listing, [resource for resource in chunk if resource.facts])
+            numbers = {id_: row.row for id_, row in known.items()} | kept | self._write(listing, news, known)
+            self._put_facts(listing, [resource for resource in news if resource.facts])
             rows.extend(numbers[resource.id] for resource in chunk)
             changed += len({resource.id for resource in unlike})
         return Put(rows=rows, changed=changed)
+
+    def _kept(self, listing: _Listing, chunk: Sequence[Resource], known: Mapping[str, Row[Any]]) -> dict[str, int]:
+        """The resources that a later reading has seen otherwise, or missed, with the rows that it left; by id."""
+        if listing.read_at is None:
+            return {}
+        kept = {
+            resource.id: row.row
+            for resource in chunk
+            if (row := known.get(resource.id)) and row.since > listing.read_at and row.fingerprint != resource.fingerprint
+        }
+        if unknown := [resource.id for resource in chunk if resource.id not in known]:
+            gone = (observations.c.cell == listing.cell) & observations.c.id.in_(unknown) & (observations.c.until > listing.read_at)
+            last = select(observations.c.id, func.max(observations.c.row).label("last")).where(gone).group_by(observations.c.id)
+            kept |= {row.id: row.last for row in self._session.all(last)}
+        return kept
 
     def _put_facts(self, listing: _Listing, chunk: Sequence[Resource]) -> None:
         """Rewrites the facts that are not what is stored."""
@@ -133,10 +157,15 @@ class SqlObservations:
         added = insert(observations).returning(observations.c.row, observations.c.id)
         return {row.id: row.row for row in self._session.execute(added, list(fresh.values()))}
 
-    def absent(self, cell: Cell, seen: array[int]) -> Iterator[Stored]:
-        """The present resources of the cell whose row is not among `seen` (sorted here), ordered by id."""
+    def absent(self, cell: Cell, seen: array[int], began: datetime | None = None) -> Iterator[Stored]:
+        """The present resources of the cell whose row is not among `seen` (sorted here), ordered by id.
+
+        What a reading that is later than `began` saw first, or saw change, is left out: it was there after this one.
+        """
         rows = array("q", sorted(seen))
         for stored in self.present(cell):
+            if began is not None and stored.since[1] > began:
+                continue
             place = bisect_left(rows, stored.row)
             if place == len(rows) or rows[place] != stored.row:
                 yield stored
@@ -171,19 +200,33 @@ class SqlObservations:
 
         return cell_digest(counted()), count
 
-    def present(self, cell: Cell) -> Iterator[Stored]:
-        """The present resources, ordered by id."""
-        return map(stored_of, self._session.stream(self._of(cell)))
+    def present(self, cell: Cell, ids: Collection[str] | None = None) -> Iterator[Stored]:
+        """The present resources, ordered by id; of these `ids` alone where they are given."""
+        if ids is None:
+            yield from map(stored_of, self._session.stream(self._of(cell)))
+        else:
+            for chunk in chunks(sorted(set(ids))):
+                yield from map(stored_of, self._session.all(self._of(cell).where(*among(observations.c.id, chunk))))
 
     def _of(self, cell: Cell) -> Select[Any]:
         return select(observations).where(observations.c.cell == self._session.cell(cell), _PRESENT).order_by(observations.c.id)
 
-    def mismatches(self, cell: Cell, baseline: str) -> Iterator[Mismatch]:
-        """Where the present resources differ from the active version of the named baseline, ordered by id.
+    def named(
+        self, account: str, type_: str, names: Collection[str], regions: Collection[str] | None = None
+    ) -> Sequence[tuple[Cell, Stored]]:
+        """The present resources of a type in an account whose id, ARN or label is one of `names`, ordered by cell and id; in these regions
+        (None: in any).
+
+        Where there is none, the one that was there last by such a name, as it was then.
+        """
+        return named(self._session, account, type_, names, regions)
+
+    def mismatches(self, cell: Cell, baseline: str, ids: Collection[str] | None = None) -> Iterator[Mismatch]:
+        """Where the present resources differ from the active version of the named baseline, ordered by id; only these `ids`, where given.
 
         Yields nothing where the baseline has no active version with this cell: the caller knows that it is unbaselined.
         """
-        return mismatches(self._session, cell, baseline)
+        return mismatches(self._session, cell, baseline, ids)
 
     def adopt_reshaped(self, cell: Cell) -> None:
         """The fingerprints under the coming shape become the present ones; `since` stays."""

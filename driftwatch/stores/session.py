@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Executable, Row, Select, Table, insert, select, tuple_
+from sqlalchemy import Column, Connection, CursorResult, Executable, Row, Select, Table, insert, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from driftwatch.domain.resource import Cell, Scope
@@ -60,6 +60,13 @@ class Session:
         if rows:
             dialect = postgresql if self.connection.dialect.name == "postgresql" else sqlite
             self.connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
+
+    def insert_new(self, table: Table, rows: Sequence[Mapping[str, Any]], *returning: Column[Any]) -> Sequence[Row[Any]]:
+        """Inserts the rows whose key is not there yet, and answers with these columns of those; in any order."""
+        if not rows:
+            return []
+        dialect = postgresql if self.connection.dialect.name == "postgresql" else sqlite
+        return self.connection.execute(dialect.insert(table).on_conflict_do_nothing().returning(*returning), rows).all()
 
     def save(self, table: Table, row: Mapping[str, Any]) -> None:
         """Inserts the row, or replaces the one with its key."""

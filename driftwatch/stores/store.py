@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from driftwatch import ports
 from driftwatch.domain.request import Lease
 from driftwatch.errors import StoreError
+from driftwatch.stores.activity import SqlActivityLog
 from driftwatch.stores.baselines import SqlBaselines
 from driftwatch.stores.cells import SqlCells
 from driftwatch.stores.changes import SqlChanges
@@ -114,6 +115,7 @@ class SqlUnitOfWork:
         self.policies: ports.Policies = SqlPolicies(session)
         self.exceptions: ports.Exceptions = SqlExceptions(session)
         self.register: ports.Register = SqlRegister(session)
+        self.activity: ports.ActivityLog = SqlActivityLog(session)
 
 
 class SqlStore:

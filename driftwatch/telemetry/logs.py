@@ -19,7 +19,18 @@ from typing import Any, Final, TextIO
 import structlog
 
 from driftwatch.domain.authorization.clocks import Clock
-from driftwatch.domain.report import CellJudged, ClockStruck, Event, FindingChanged, ScanDone, ScanPlanned, SourceSynced
+from driftwatch.domain.report import (
+    ActivityRead,
+    Blinded,
+    CellJudged,
+    ClockStruck,
+    Event,
+    FindingChanged,
+    Rescanned,
+    ScanDone,
+    ScanPlanned,
+    SourceSynced,
+)
 
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -100,6 +111,12 @@ def report_to_log(event: Event) -> None:
             _clock(event)
         case SourceSynced():
             _source(event)
+        case ActivityRead():
+            _activity(event)
+        case Blinded():
+            _blinded(event)
+        case Rescanned():
+            _rescanned(event)
         case ScanDone():
             _scan(event)
 
@@ -147,6 +164,23 @@ def _source(event: SourceSynced) -> None:
     log = structlog.get_logger()
     tell = log.error if event.error else log.warning if event.set_aside else log.debug
     tell("source_synced", source=event.source, records=event.records, set_aside=event.set_aside, error=event.error)
+
+
+def _activity(event: ActivityRead) -> None:
+    log = structlog.get_logger()
+    tell = log.error if event.error else log.warning if event.refused else log.debug
+    counts = {"new": event.new, "changes": event.changes, "denied": event.denied, "refused": dict(event.refused)}
+    tell("activity_read", source=event.source, error=event.error, **counts)
+
+
+def _blinded(event: Blinded) -> None:
+    where = {"account": event.account, "region": event.region, "resource": event.resource}
+    structlog.get_logger().error("watching_turned_off", what=event.what.value, event_id=event.event, **where)
+
+
+def _rescanned(event: Rescanned) -> None:
+    counts = {"resources": event.resources, "calls": event.calls, "whole": event.whole}
+    structlog.get_logger().debug("rescanned", seconds=round(event.seconds, 3), **counts)
 
 
 def _scan(event: ScanDone) -> None:

@@ -16,6 +16,7 @@ from driftwatch.domain.decision import Verdict
 from driftwatch.domain.report import CellJudged, Event, FindingChanged, Measures, ScanDone, SourceSynced
 from driftwatch.domain.request import RequestState
 from driftwatch.domain.scan import ScanStatus
+from driftwatch.telemetry.activity import ActivityMetrics
 from driftwatch.telemetry.handling import HandlingMetrics
 from driftwatch.telemetry.ledger import LedgerMetrics
 from driftwatch.telemetry.state import AGE_BUCKETS, StateMetrics
@@ -36,6 +37,7 @@ class Metrics:
         self._running()
         self.ledger = LedgerMetrics(self.registry)
         self._handling = HandlingMetrics(self.registry)
+        self._activity = ActivityMetrics(self.registry)
         self._state = StateMetrics()
         self.registry.register(self._state)
 
@@ -45,7 +47,7 @@ class Metrics:
         self.violations = Counter("driftwatch_rule_violations", "Rules violated, once a decision", ["rule"], registry=registry)
         self.latency = Histogram(
             "driftwatch_detection_latency_seconds",
-            "From a change to its finding; bound upper: at most this, from the last good reading",
+            "From a change to its finding; bound upper: at most this, from the last good reading; exact: from the logged call",
             ["bound"],
             buckets=AGE_BUCKETS,
             registry=registry,
@@ -53,7 +55,8 @@ class Metrics:
         self.syncs = Counter("driftwatch_record_sync", "Readings of change sources", ["source", "result"], registry=registry)
         for verdict in Verdict:
             self.decisions.labels(verdict.value)
-        self.latency.labels("upper")
+        for bound in ("exact", "upper"):
+            self.latency.labels(bound)
 
     def _scanning(self) -> None:
         registry = self.registry
@@ -89,20 +92,23 @@ class Metrics:
         for kind in ("scan", "refresh"):
             for state in (RequestState.DONE, RequestState.FAILED):
                 self.requests.labels(kind, state.value)
-        for part in ("worker", "reload", "heartbeat", "ledger", "clocks"):
+        for part in ("worker", "reload", "heartbeat", "ledger", "clocks", "activity", "rescan"):
             self.errors.labels(part)
         self.reload_ok.set(1)
 
     def on(self, event: Event) -> None:
         """Counts an operation's report."""
         self._handling.on(event)
+        self._activity.on(event)
         match event:
             case FindingChanged(decision=decision) if decision is not None:
                 self.decisions.labels(decision.verdict.value).inc()
                 for rule in {result.rule for result in decision.violations}:
                     self.violations.labels(rule).inc()
                 interval = event.finding.drift.interval
-                if event.before is None and interval.last_good:
+                if event.before is None and event.changed_at:
+                    self.latency.labels("exact").observe(max(0.0, (interval.detected - event.changed_at).total_seconds()))
+                elif event.before is None and interval.last_good:
                     self.latency.labels("upper").observe((interval.detected - interval.last_good).total_seconds())
             case SourceSynced():
                 self.syncs.labels(event.source, "failed" if event.error else "ok").inc()

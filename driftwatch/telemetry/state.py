@@ -12,6 +12,7 @@ from driftwatch.domain.decision import Verdict
 from driftwatch.domain.finding import LIVE
 from driftwatch.domain.report import Measures, ScopeMeasure
 from driftwatch.domain.snapshot import CellState
+from driftwatch.telemetry.activity import activity
 from driftwatch.telemetry.handling import handling
 
 ACCOUNTS_SHOWN: Final = 100
@@ -42,6 +43,7 @@ class StateMetrics:
         yield from _scopes(measures.scopes)
         yield from _findings(measures)
         yield from handling(measures)
+        yield from activity(measures)
         yield from _times(measures)
 
 

@@ -2,5 +2,20 @@
 
 from typing import Final
 
-BENCHMARKS: Final = ("catalog", "calls", "estate", "everything", "cpu", "wall", "normalise", "diff", "decide", "memory", "size", "ledger")
+BENCHMARKS: Final = (
+    "catalog",
+    "calls",
+    "estate",
+    "everything",
+    "cpu",
+    "wall",
+    "normalise",
+    "diff",
+    "decide",
+    "memory",
+    "size",
+    "ledger",
+    "latency",
+    "cloudtrail",
+)
 """In the order in which they run. Each is a module here with ``run(bench) -> Table``."""

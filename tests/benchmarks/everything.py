@@ -61,7 +61,7 @@ def read(store: str, *, quick: bool) -> dict[str, Any]:
 
 
 @contextmanager
-def _simulated() -> Iterator[FakeAws]:
+def simulated() -> Iterator[FakeAws]:
     """The demo's simulated AWS, empty: it answers what moto alone does not."""
     cloud = Cloud()
     try:
@@ -71,7 +71,7 @@ def _simulated() -> Iterator[FakeAws]:
 
 
 def run(bench: Bench) -> Table:
-    with _simulated() as cloud:
+    with simulated() as cloud:
         found = bench.fresh("everything", "read", fake=cloud, store=str(bench.folder / "everything.db"), quick=bench.quick)
     return Table(
         title=f"everything: {len(HELD) if bench.quick else len(load())} types, 2 accounts x {len(REGIONS)} regions",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -52,9 +52,7 @@ def told(type_: str) -> Iterator[tuple[list[str], list[str]]]:
     if set(story) - {"create", "change", "note"} or not story.get("change"):
         raise StoryError(f"{type_}: expected create, change (at least one) and note, found {', '.join(story)}")
     with mock_aws():
-        names: dict[str, Any] = {"account": ACCOUNT, "region": REGION}
-        for step in story.get("create", ()):
-            _do(step, names)
+        names = carried_out(story.get("create", ()))
         before = _scanned(type_)
         if not before:
             raise StoryError(f"{type_}: nothing was found after its creation")
@@ -66,6 +64,14 @@ def told(type_: str) -> Iterator[tuple[list[str], list[str]]]:
             seen = [d.path for id_ in sorted(before | after) for d in diff(before.get(id_), after.get(id_), rules)]
             yield sorted(_pointer(path, names) for path in step["differs"]), sorted(seen)
             before = after
+
+
+def carried_out(steps: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Makes the calls of these steps; the names that later steps may use."""
+    names: dict[str, Any] = {"account": ACCOUNT, "region": REGION}
+    for step in steps:
+        _do(step, names)
+    return names
 
 
 def _do(step: Mapping[str, Any], names: dict[str, Any]) -> None:

@@ -39,6 +39,8 @@ def test_the_story_comes_out_as_told(played: tuple[Path, subprocess.CompletedPro
         ("unauthorized", "open"),
         ("unauthorized", "reverted"),
         ("unauthorized", "open"),
+        ("unauthorized", "open"),
+        ("unauthorized", "open"),
     ]
     assert "4 cells are unknown (denied), their 8 resources are not deleted" in done.stdout
     assert "R4 NOT_APPROVED_AT_TIME" in done.stdout
@@ -50,13 +52,50 @@ def test_the_store_tells_the_same_afterwards(played: tuple[Path, subprocess.Comp
     done = driftwatch("status", "--json", "--config", folder / "driftwatch.yaml")
     assert done.returncode == 2, done.stderr
     status: dict[str, Any] = json.loads(done.stdout)
-    assert len(status["findings"]) == 5
+    assert len(status["findings"]) == 7
+    assert status["activity"]["blind"] == {"trail": 1}
+    assert {cell["account"] for cell in status["cells"] if cell["blind"]} == {"123456789012"}
     assert {gap["reason"] for gap in status["gaps"]} == {"denied"}
     assert not [cell for cell in status["cells"] if cell["state"] == "clean" and cell["type"] == "AWS::SQS::Queue"]
-    opened = next(item["id"] for item in status["findings"] if item["verdict"] == "unauthorized" and "security-group" in item["resource"])
+    listed = json.loads(driftwatch("findings", "list", "--json", "--config", folder / "driftwatch.yaml").stdout)
+    opened = next(item["id"] for item in listed if item["label"] == "web")
     why = driftwatch("findings", "why", opened, "--config", folder / "driftwatch.yaml")
     assert "R1 NO_RECORD" in why.stdout
     assert "a record that names it, approved before the change, would have covered it" in " ".join(why.stdout.split())
+
+
+def test_it_names_who_did_what(played: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, done = played
+    listed = json.loads(driftwatch("findings", "list", "--all", "--json", "--config", folder / "driftwatch.yaml").stdout)
+    lasting = [item for item in listed if item["state"] != "superseded"]
+    made = {item["resource"].rpartition(":")[2]: (item["kind"], item["attribution"]["actors"]) for item in lasting}
+    old_deploy = "arn:aws:iam::123456789012:user/old-deploy"
+    groups = [(item["label"], item["kind"], item["attribution"]["actors"]) for item in listed if item["type"] == "AWS::EC2::SecurityGroup"]
+    assert sorted(groups) == [
+        ("database", "transient", ["carl"]),
+        ("payments", "updated", ["ana"]),
+        ("web", "updated", [old_deploy]),
+    ]
+    assert made["orders"] == ("updated", ["arn:aws:sts::123456789012:assumed-role/terraform-deploy/GitHubActions"])
+    assert made["errors"] == ("updated", ["ana"])
+    assert made["acme-123-data"] == ("updated", ["carl"])
+    assert made["table/carts"] == ("deleted", ["carl"])
+    assert made["trail/main"] == ("updated", [old_deploy])
+    assert "by arn:aws:sts::123456789012:assumed-role/terraform-deploy/GitHubActions for dora, through terraform" in done.stdout
+
+
+def test_its_population_adds_up(played: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, _ = played
+    days = json.loads(driftwatch("activity", "population", "--json", "--config", folder / "driftwatch.yaml").stdout)
+    for day in days:
+        assert day["writes"] == day["failed"] + sum(day["others"].values()) + day["changes"]
+        assert day["changes"] == sum(day["fates"].values())
+    fates = {fate: sum(day["fates"][fate] for day in days) for fate in days[0]["fates"]}
+    assert fates["baselined"] > 100, "the log holds how the account was made, too"
+    assert (fates["matched"], fates["transient"], fates["pending"]) == (7, 2, 0)
+    assert fates["unwatched"] == 1, "the provider of the pipeline's tokens"
+    assert fates["unresolved"] <= 1, "the records of a zone, which the log names without their zone"
+    assert sum(day["drifts"]["unattributed"] for day in days) == 0
 
 
 def test_no_secret_of_the_account_is_stored_or_printed(played: tuple[Path, subprocess.CompletedProcess[str]]) -> None:

@@ -17,7 +17,7 @@ from driftwatch.domain.authorization.identity import Identities
 from driftwatch.domain.authorization.index import CandidateIndex
 from driftwatch.domain.authorization.inputs import inputs_hash
 from driftwatch.domain.authorization.matching import paths_cover
-from driftwatch.domain.authorization.paths import WORSE, Case, Outcome, interval_of, judge_path, union
+from driftwatch.domain.authorization.paths import STALE_GRACE, WORSE, Case, Outcome, interval_of, judge_path, union
 from driftwatch.domain.authorization.policy import Policy
 from driftwatch.domain.change import ChangeRecord, SourceStatus
 from driftwatch.domain.decision import UNCOVERED, Decision, PathDecision, Verdict
@@ -36,9 +36,11 @@ def decide(
     policy: Policy,
     now: datetime,
     exceptions: ExceptionIndex | Iterable[ExceptionRecord] = (),
+    log_until: datetime | None = None,
 ) -> Decision:
     """Judges a drift under a policy. `sources` are all configured change sources; for many drifts pass one CandidateIndex as `records`,
-    and one ExceptionIndex as `exceptions`.
+    and one ExceptionIndex as `exceptions`. `log_until` is up to when every logged call of the account is known (None: no more of them is
+    awaited): a decision about a later change is not settled yet, for a day at most.
 
     A drift whose every path the policy ignores is no drift: its decision has no paths and the verdict `not_controlled`; ask `relevant`
     first where that matters. Raises InputError where the policy's identities contradict each other, and ValueError for a drift without
@@ -65,7 +67,7 @@ def decide(
         paths = tuple(outcome.on(change.path) for change, outcome in zip(changes, outcomes, strict=True))
     else:
         paths = tuple(PathDecision(path=change.path, verdict=Verdict.NOT_CONTROLLED) for change in changes)
-    return _decision(case, paths, outcomes, suppressed)
+    return _decision(case, paths, outcomes, suppressed, log_until)
 
 
 def relevant(drift: Drift, policy: Policy) -> tuple[Drift | None, tuple[str, ...]]:
@@ -103,7 +105,9 @@ def _controlled(drift: Drift, policy: Policy) -> bool:
     return accounts is None or drift.account in accounts
 
 
-def _decision(case: Case, paths: tuple[PathDecision, ...], outcomes: Sequence[Outcome], suppressed: tuple[str, ...]) -> Decision:
+def _decision(
+    case: Case, paths: tuple[PathDecision, ...], outcomes: Sequence[Outcome], suppressed: tuple[str, ...], log_until: datetime | None
+) -> Decision:
     chosen = {path.record for path in paths}
     matched = {record for outcome in outcomes for record in outcome.matched}
     detected = max([case.drift.interval.detected, *(interval_of(case.drift, change).detected for change in case.drift.changes)])
@@ -118,7 +122,9 @@ def _decision(case: Case, paths: tuple[PathDecision, ...], outcomes: Sequence[Ou
         also_matched=tuple(sorted(matched - chosen)),
         suppressed_paths=suppressed,
         due_at=min((outcome.due_at for outcome in outcomes if outcome.due_at), default=None),
-        settled=case.now >= detected + timedelta(seconds=case.policy.settle_s) and not any(outcome.unsettled for outcome in outcomes),
+        settled=case.now >= detected + timedelta(seconds=case.policy.settle_s)
+        and not any(outcome.unsettled for outcome in outcomes)
+        and (log_until is None or log_until >= detected or case.now >= detected + STALE_GRACE),
         policy_version=case.policy.version,
         inputs_hash=inputs_hash(case.drift, case.events, case.candidates, case.exceptions, case.sources, case.policy),
         decided_at=case.now,

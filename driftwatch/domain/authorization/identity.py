@@ -35,6 +35,10 @@ class Identities:
         """The canonical name of a principal; one that the policy does not know stands for itself."""
         return self._canonical.get(principal, principal)
 
+    def knows(self, principal: str) -> bool:
+        """Whether the policy's identities name this principal."""
+        return principal in self._canonical
+
     def is_person(self, principal: str) -> bool:
         """Whether this names a person: no group, no automation role, no registered pipeline, no AWS service."""
         return not (principal.startswith((_GROUP, _AUTOMATION)) or principal.endswith(_SERVICE) or self.is_pipeline(principal))

@@ -13,7 +13,7 @@ from typing import Final
 from driftwatch.domain.authorization.passages import MOVES_BY_ITSELF, PASSAGES, Step
 from driftwatch.domain.baseline import Disposition
 from driftwatch.domain.decision import AWAITING, UNCOVERED, Decision, Verdict
-from driftwatch.domain.drift import Difference, Drift, Interval
+from driftwatch.domain.drift import Difference, Drift, DriftKind, Interval
 from driftwatch.domain.finding import LIVE, Finding, FindingState, Handling
 from driftwatch.domain.resource import Cell
 from driftwatch.errors import RefusedError
@@ -148,6 +148,12 @@ def supersede(finding: Finding, now: datetime) -> Finding:
 def snapshot_clean(finding: Finding, now: datetime) -> Finding:
     """The value equals the baseline again: reverted. That needs no record; the verdict on the act stays. Refused for a closed finding."""
     return take(finding, Step.SNAPSHOT_CLEAN, now)
+
+
+def outlasts_clean(finding: Finding) -> bool:
+    """Whether the finding stays although its resource equals the baseline: what only the log saw is never seen off it, so that nothing but
+    a person, or a record that covers it, ends it."""
+    return finding.drift.kind is DriftKind.TRANSIENT and finding.state in (FindingState.OPEN, FindingState.PENDING_REVIEW)
 
 
 def baseline_activated(

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from driftwatch.domain import pointer
 from driftwatch.domain.activity import ActorEvent, ActorKind
+from driftwatch.domain.attribute import why_not
 from driftwatch.domain.authorization import wording_scope as wording
 from driftwatch.domain.authorization.exceptions import Excuse, excuse
 from driftwatch.domain.authorization.glob import any_matches
@@ -112,28 +112,12 @@ def _worst(outcomes: Sequence[Outcome]) -> Outcome:
 def _instances(case: Case, change: Difference) -> list[Instance]:
     """Who changed the path, and when: the last writer, or every one; without an event, nobody known within the interval."""
     interval = interval_of(case.drift, change)
-    writers = [event for event in case.events if _explains(event, change.path, interval, case)]
+    tolerance = timedelta(seconds=case.policy.clock_tolerance_s)
+    writers = [event for event in case.events if why_not(event, change.path, interval, tolerance, case.now) is None]
     if not writers:
         return [Instance(event=None, moment=Moment.within(interval))]
     judged = writers if case.policy.evaluate_all_writers else writers[-1:]
     return [Instance(event=event, moment=Moment.at(event.time), last=event is writers[-1]) for event in judged]
-
-
-def _explains(event: ActorEvent, path: str, interval: Interval, case: Case) -> bool:
-    """Whether a logged call may have written the path in the interval, which the clock tolerance widens."""
-    tolerance = timedelta(seconds=case.policy.clock_tolerance_s)
-    return (
-        not event.failed
-        and not event.read_only
-        and event.time <= min(interval.detected + tolerance, case.now)
-        and (interval.last_good is None or interval.last_good - tolerance <= event.time)
-        and (event.paths is None or any(_overlap(written, path) for written in event.paths))
-    )
-
-
-def _overlap(one: str, other: str) -> bool:
-    """Whether one path is the other or an ancestor of it."""
-    return all(left == right for left, right in zip(pointer.split(one), pointer.split(other), strict=False))
 
 
 def _judge_instance(case: Case, change: Difference, instance: Instance) -> Outcome:

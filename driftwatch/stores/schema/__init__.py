@@ -1,5 +1,16 @@
-"""The tables. Cells and observations are referred to by number, so that a row costs few bytes; everything else by its own id."""
+"""The tables. Cells, observations and logged calls are referred to by number, so that a row costs few bytes; all else by its own id."""
 
+from driftwatch.stores.schema.activity import (
+    activities,
+    activity_completeness,
+    activity_names,
+    activity_principals,
+    activity_refusals,
+    activity_sessions,
+    activity_set_aside,
+    activity_sources,
+    activity_values,
+)
 from driftwatch.stores.schema.approved import active_cells, approvals, entries, parts, versions
 from driftwatch.stores.schema.base import metadata
 from driftwatch.stores.schema.collected import (
@@ -20,6 +31,15 @@ from driftwatch.stores.schema.processes import leases, requests
 
 __all__ = [
     "active_cells",
+    "activities",
+    "activity_completeness",
+    "activity_names",
+    "activity_principals",
+    "activity_refusals",
+    "activity_sessions",
+    "activity_set_aside",
+    "activity_sources",
+    "activity_values",
     "approvals",
     "cell_readings",
     "cell_status",

@@ -8,6 +8,11 @@ from driftwatch.stores.columns import Digest, JsonBytes, SafeText, UtcTime
 from driftwatch.stores.schema.base import Number, metadata
 
 _PRESENT_ONLY = text("until IS NULL")
+LONGEST_INDEXED = 512
+"""Characters of a name that stands in an index. A row of PostgreSQL's indexes ends at about 2,700 bytes."""
+SHORT_ARN = text(f"length(arn) <= {LONGEST_INDEXED}")
+SHORT_LABEL = text(f"length(label) <= {LONGEST_INDEXED}")
+"""In the very words of the partial indexes, which SQLite otherwise would not use."""
 
 facts = Table("facts", metadata, Column("name", SafeText, primary_key=True), Column("value", SafeText, nullable=False))
 """What is true of the store as a whole: `installation_key_id`."""
@@ -36,6 +41,7 @@ cells = Table(
     Column("region", SafeText, nullable=False),
     Column("type", SafeText, nullable=False),
     UniqueConstraint("partition", "account", "region", "type"),
+    Index("ix_cells_account_type", "account", "type"),
 )
 
 cell_readings = Table(
@@ -106,6 +112,8 @@ observations = Table(
     Column("missing_since", UtcTime),
     Index("uq_observations_present", "cell", "id", unique=True, sqlite_where=_PRESENT_ONLY, postgresql_where=_PRESENT_ONLY),
     Index("ix_observations_history", "cell", "id", "row"),
+    Index("ix_observations_arn", "cell", "arn", sqlite_where=SHORT_ARN, postgresql_where=SHORT_ARN),
+    Index("ix_observations_label", "cell", "label", sqlite_where=SHORT_LABEL, postgresql_where=SHORT_LABEL),
 )
 """One row per stretch of time in which a resource had one fingerprint; `until` null: it still has it, as far as is known."""
 

@@ -36,6 +36,7 @@ findings = Table(
     Column("closed_at", UtcTime, index=True),
     Column("previous_id", SafeText),
     Index("uq_findings_live", "baseline", "cell", "resource_id", unique=True, sqlite_where=_LIVE_ONLY, postgresql_where=_LIVE_ONLY),
+    Index("ix_findings_resource", "baseline", "cell", "resource", "first_seen"),
     Index("ix_findings_first_seen_id", "first_seen", "id"),
     Index("ix_findings_unsettled", "id", sqlite_where=UNSETTLED_ONLY, postgresql_where=UNSETTLED_ONLY),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
+from driftwatch.domain.activity import Activity, Actor, CallClass, Touched
 from driftwatch.domain.baseline import BaselineCell, BaselineEntry, BaselineState, BaselineVersion
 from driftwatch.domain.canonical import encode, sha256_hex
 from driftwatch.domain.decision import Decision, Verdict
@@ -156,3 +157,23 @@ def checkpoint(number: int = 1, seq: int = 0, head: str = "a" * 64, previous: st
         "key": ODD,
     }
     return Checkpoint(**values | changes)  # type: ignore[arg-type]
+
+
+def touched(*ids: str, type_: str = "AWS::S3::Bucket") -> Touched:
+    return Touched(type=type_, ids=ids)
+
+
+def activity(id_: str = "e1", **changes: object) -> Activity:
+    """A change of the bucket `b` by ana."""
+    values: dict[str, object] = {
+        "id": id_,
+        "time": T0,
+        "account": "111111111111",
+        "region": "eu-central-1",
+        "event_source": "s3.amazonaws.com",
+        "event_name": "PutBucketTagging",
+        "call": CallClass.CONFIG,
+        "actor": Actor(principal="ana", names=("ana", "arn:aws:iam::111111111111:user/ana")),
+        "resources": (touched("b", "arn:aws:s3:::b"),),
+    }
+    return Activity(**values | changes)  # type: ignore[arg-type]

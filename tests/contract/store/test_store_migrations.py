@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,9 +14,9 @@ from sqlalchemy import Connection, text
 from driftwatch.errors import StoreError
 from driftwatch.stores.migrate import migration_config
 from driftwatch.stores.postgres import refuse_unfit
-from driftwatch.stores.store import SqlStore
+from driftwatch.stores.store import SqlStore, _engine
 from tests.contract.store.conftest import Backend
-from tests.contract.store.samples import T0
+from tests.contract.store.samples import ODD, T0, activity, cell, finding, put, resource
 
 OPEN = """
 import sys
@@ -77,6 +78,30 @@ def test_three_processes_that_start_at_once_agree(empty_backend: Backend) -> Non
     answers = {(process.communicate(timeout=30)[0], process.returncode) for process in started}
     assert len(answers) == 1
     assert answers.pop()[1] == 0
+
+
+def test_a_store_of_the_former_schema_keeps_what_it_holds(empty_backend: Backend) -> None:
+    """And what it held before is found by the indexes that came with the log of calls."""
+    if empty_backend.kind == "memory":
+        pytest.skip("a store in memory is always made by this driftwatch")
+    former = SqlStore(_engine(empty_backend.url, wal={"wal": True, "truncate": False}.get(empty_backend.kind)))
+    with writing(former) as connection, connection.begin():
+        command.upgrade(migration_config(connection), "0003")
+    with former.write() as work:
+        put(work, cell(), {ODD: 1, "long": 1})
+        work.observations.put(cell(), [replace(resource(cell(), "long"), label="x" * 2**20)], known_at=None, now=T0)
+        work.findings.save(finding(resource=ODD))
+    assert former.describe()["schema"] == "0003"
+    former.close()
+    store = empty_backend.open()
+    with writing(store) as connection, connection.begin():
+        command.check(migration_config(connection))
+    with store.write() as work:
+        assert work.activity.add("trail", [activity()], T0)
+        assert [stored.id for _, stored in work.observations.named(cell().account, cell().type, [f"arn:{ODD}"])] == [ODD]
+        assert [stored.id for _, stored in work.observations.named(cell().account, cell().type, ["x" * 2**20])] == ["long"]
+        assert [item.id for item in work.findings.live_of("main", cell(), [ODD])] == ["f1"]
+    store.close()
 
 
 @pytest.mark.parametrize("step", [1, 20, 40])

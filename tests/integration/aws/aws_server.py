@@ -82,7 +82,7 @@ class AwsServer:
     latency_s: float = 0.0
     gathers: int = 0
     gathers_at: str = ""
-    """The replies to this operation wait until `gathers` calls are in flight at once (or `GATHERS_S` are over): how fast the machine is then says nothing."""
+    """The replies to this operation wait until `gathers` calls are in flight (or `GATHERS_S` are over), however fast the machine is."""
     url: str = ""
     in_flight: int = 0
     most_in_flight: int = 0

@@ -1,0 +1,1 @@
+"""Sources of logged calls: the trail's bucket, a queue, and CloudTrail itself."""
