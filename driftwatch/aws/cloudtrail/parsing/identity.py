@@ -251,13 +251,16 @@ class _Identity:
 
     def _tags(self) -> Iterable[tuple[str, str]]:
         """The session's tags, as the record of a call that began one, or of a later one, has them."""
+        asked = _map(self.record.get("requestParameters"))
         for tags in (
-            _map(self.record.get("requestParameters")).get("tags"),
+            asked.get("tags"),
+            asked.get("principalTags") if self._begins_session() else None,
             self.context.get("principalTags"),
             self.identity.get("principalTags"),
         ):
             if isinstance(tags, dict):
-                yield from ((str(name).lower(), value) for name, text in tags.items() if (value := _text(text)))
+                first = ((name, text[0] if isinstance(text, list) and text else text) for name, text in tags.items())
+                yield from ((str(name).lower(), value) for name, text in first if (value := _text(text)))
             elif isinstance(tags, list) and self._begins_session():
                 for tag in tags[:50]:
                     key, value = _text(_map(tag).get("key")), _text(_map(tag).get("value"))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from driftwatch.aws.cloudtrail.parsing import verbs
+from driftwatch.aws.cloudtrail.parsing import record_sets, verbs
 from driftwatch.aws.cloudtrail.parsing.members import MAX_IDS, MAX_LENGTH, Member, anywhere, direct, scalars, walk
 from driftwatch.aws.cloudtrail.parsing.names import Here, complete, composite, grouped, spread
 from driftwatch.aws.cloudtrail.parsing.operations import TAGS, Index, Operation, Part, Rule, index
@@ -89,6 +89,9 @@ class _Found:
         """What the operation's rules find: where the names should be, and only if none of them finds anything sure there, anywhere."""
         rules = [rule for rule in known.rules if _holds(rule, record)]
         for rule in rules:
+            if rule.type == record_sets.TYPE and record.get("eventName") == record_sets.EVENT:
+                for names, effect in record_sets.record_sets(record):
+                    self.add(rule.type, names, effect, rule.paths, sure=rule.sure)
             self._rule(rule, record, direct)
         if rules and not self.sure:
             for rule in rules:

@@ -175,6 +175,14 @@ def test_the_tags_of_a_session_name_the_run_and_the_person_behind_it() -> None:
     assert (found.run_ref.change_id, found.run_ref.commit, found.run_ref.run_id, found.on_behalf_of) == ("CHG-7", "0a1b", "42", "ana")
 
 
+def test_the_tags_of_a_token_name_the_run_too() -> None:
+    told = {"Ticket": ["CHG-7"], "Commit": "0a1b", "RunId": "42"}
+    identity = {"type": "WebIdentityUser", "userName": GITLAB, "identityProvider": "gitlab.com"}
+    found = actor(record(identity, eventName="AssumeRoleWithWebIdentity", requestParameters={"principalTags": told}))
+    assert found.run_ref is not None
+    assert (found.run_ref.change_id, found.run_ref.commit, found.run_ref.run_id) == ("CHG-7", "0a1b", "42")
+
+
 def test_the_session_that_a_call_began() -> None:
     reply = {"credentials": {"accessKeyId": "ASIANEW"}, "assumedRoleUser": {"arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/a/b"}}
     found = assumed(record(None, eventName="AssumeRole", responseElements=reply))

@@ -131,3 +131,15 @@ def test_touches_are_the_paths_of_a_rule() -> None:
 def test_a_mistake_in_a_file_is_told_with_its_name(old: str, new: str) -> None:
     with pytest.raises(InputError, match=r"toy\.toml"):
         build([("toy.toml", FILE.replace(old, new))], [], {})
+
+
+def test_no_id_stands_where_an_arn_has_its_account() -> None:
+    patterns = [
+        (stem, pattern)
+        for stem, document in files()
+        for type_, table in document.items()
+        if "::" in type_ and "arn" in table
+        for pattern in (table["arn"] if isinstance(table["arn"], list) else [table["arn"]])
+    ]
+    assert patterns
+    assert [(stem, pattern) for stem, pattern in patterns if pattern.split(":")[4:5] not in (["{account}"], [""], ["aws"], ["*"])] == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from driftwatch.aws.cloudtrail.parsing.parse import activity
@@ -234,3 +236,16 @@ def test_the_region_says_which_cloud_an_arn_is_of() -> None:
     found = activity(record("dynamodb", "UpdateTable", {"tableName": "t"}, awsRegion="cn-north-1"))
     assert isinstance(found, Activity)
     assert f"arn:aws-cn:dynamodb:cn-north-1:{ACCOUNT}:table/t" in found.resources[0].ids
+
+
+def test_each_record_set_of_a_change_is_named_as_the_catalogue_names_it() -> None:
+    def change(action: str, **named: str) -> dict[str, Any]:
+        return {"action": action, "resourceRecordSet": named}
+
+    changes = [change("CREATE", name="a.example", type="A"), change("DELETE", name="b.example.", type="A", setIdentifier="blue")]
+    made = record("route53", "ChangeResourceRecordSets", {"hostedZoneId": "/hostedzone/Z1", "changeBatch": {"changes": changes}})
+    sets = [one for one in activity(made).resources if one.type == "AWS::Route53::RecordSet"]  # type: ignore[union-attr]
+    assert [(one.ids[0], one.effect) for one in sets] == [
+        ("Z1|a.example.|A|", Effect.CREATE),
+        ("Z1|b.example.|A|blue", Effect.DELETE),
+    ]
