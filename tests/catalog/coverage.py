@@ -6,14 +6,17 @@ python -m tests.catalog.coverage          writes the page; a test holds it to th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
 import rtoml
 
 from driftwatch.aws.catalog import load
+from driftwatch.aws.cloudtrail.parsing.operations import index
 from driftwatch.aws.entry import Entry, Kind
+from driftwatch.aws.one import one_of
 from driftwatch.aws.sdk import Sdk
 
 HERE = Path(__file__).parent
@@ -39,7 +42,8 @@ def page() -> str:
     whole = len(config_types(sdk))
     lines = ["# Coverage", "", *_introduction(len(catalog), len(services), whole, len(covered)), ""]
     for service in sorted(services):
-        lines += [f"## {service}", "", "| type | listed | details | normalised | attributed | tested |", "|---|---|---|---|---|---|"]
+        columns = ("type", "listed", "details", "normalised", "attributed", "by itself", "tested")
+        lines += [f"## {service}", "", f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
         lines += [_row(entry) for entry in catalog.values() if entry.service == service]
         lines.append("")
     lines += ["## Not read", "", "| type | why |", "|---|---|"]
@@ -48,15 +52,18 @@ def page() -> str:
 
 
 def _introduction(types: int, services: int, whole: int, covered: int) -> list[str]:
+    named = sum(total for total, _ in operations().values())
+    mapped = sum(known for _, known in operations().values())
     return [
         f"{types} resource types of {services} services. AWS Config names {whole} types; {covered} of them are read, and",
         f"[below](#not-read) it says why {whole - covered} are not. Written by `python -m tests.catalog.coverage` from the catalogue.",
         "",
         "*Listed* is the call that finds the resources, *details* the further calls for each. *Normalised* counts the rules: members",
         "dropped (d) and kept as facts beside the configuration (f), states that settle (s), keyed lists (k), ordered lists (o), embedded",
-        "documents (j) and secrets (x). *Attributed* counts the CloudTrail events that an entry names besides its own create, update and",
-        "delete calls; no activity source is read yet. *Tested*: replies with every member filled (every type), recorded or written",
-        "replies (cases), a life in an emulated account (live).",
+        "documents (j) and secrets (x). *Attributed* counts the operations in CloudTrail that are known to name the type, and of how many",
+        f"of them it is written down which paths they can touch: {mapped} of {named} in all; any other may have touched anything in the",
+        "resource. *By itself*: one resource can be read without the rest of its cell. *Tested*: replies with every member filled (every",
+        "type), recorded or written replies (cases), a life in an emulated account (live).",
     ]
 
 
@@ -64,8 +71,10 @@ def _row(entry: Entry) -> str:
     under = f", under each {entry.parent.type}" if entry.parent else ""
     where = "" if entry.scope == "regional" else f" ({entry.scope})"
     kind = "one setting: " if entry.kind is Kind.SINGLETON else ""
+    itself = "yes" if one_of(entry) else "-"
     details = ", ".join(dict.fromkeys(detail.op for detail in entry.detail)) or "-"
-    return f"| {entry.type} | {kind}{entry.list.op}{under}{where} | {details} | {_rules(entry)} | {_events(entry)} | {_tests(entry)} |"
+    cells = (entry.type, f"{kind}{entry.list.op}{under}{where}", details, _rules(entry), _attributed(entry), itself, _tests(entry))
+    return f"| {' | '.join(cells)} |"
 
 
 def _rules(entry: Entry) -> str:
@@ -81,8 +90,20 @@ def _rules(entry: Entry) -> str:
     return " ".join(f"{count}{letter}" for letter, count in counts.items() if count) or "-"
 
 
-def _events(entry: Entry) -> str:
-    return f"{len(entry.events)} more" if entry.events else "-"
+@lru_cache(maxsize=1)
+def operations() -> Mapping[str, tuple[int, int]]:
+    """By type: how many operations name it in the log, and of how many it is known which paths they can touch."""
+    counts: dict[str, tuple[int, int]] = {}
+    for rules in index().rules.values():
+        for rule in {rule.type: rule for rule in rules}.values():
+            total, known = counts.get(rule.type, (0, 0))
+            counts[rule.type] = (total + 1, known + (rule.paths is not None))
+    return counts
+
+
+def _attributed(entry: Entry) -> str:
+    total, known = operations().get(entry.type, (0, 0))
+    return f"{known} of {total}" if total else "-"
 
 
 def _tests(entry: Entry) -> str:
