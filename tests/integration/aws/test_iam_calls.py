@@ -1,8 +1,8 @@
-"""The calls of a scan are those that the generated policy grants: none more, which would be denied, and none less, which nobody needs."""
+"""The calls of a scan and of rereads are those that the generated policy grants: none more (denied), and none less (nobody needs it)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -18,7 +18,9 @@ from driftwatch.aws.sessions import Account
 from driftwatch.demo.cloud import ACCOUNTS, REGIONS
 from driftwatch.demo.play import simulated_aws
 from driftwatch.demo.setting import TYPES
-from driftwatch.domain.scan import Reading, ReadUnit
+from driftwatch.domain.normalize import Normalisation
+from driftwatch.domain.resource import Cell
+from driftwatch.domain.scan import Reading, ReadUnit, Reread
 from driftwatch.domain.snapshot import Batch, CellRead
 from driftwatch.engines.threads import ThreadEngine
 from tests.fakes import TEST_KEY, TEST_KEY_ID
@@ -49,10 +51,15 @@ class NotingCollector(AwsCollector):
         inner = AwsCaller(self._sessions, self._traffic, unit.account, stopped)
         yield from self.read_with(Noting(inner, self.noted), unit, reading)
 
+    def reread(self, cell: Cell, ids: Sequence[str], pinned: Normalisation | None, stopped: Callable[[], bool]) -> Reread | None:
+        inner = AwsCaller(self._sessions, self._traffic, cell.account, stopped)
+        return self.reread_with(Noting(inner, self.noted), cell, ids, pinned)
+
 
 def scanned(types: set[str]) -> tuple[set[tuple[str, str]], dict[str, int]]:
-    """The calls of a scan of these types in one region, and how many resources of each it found."""
+    """The calls of a scan of these types in one region and of a reread of each cell's first resource; how many of each type there are."""
     found: dict[str, int] = {}
+    first: dict[Cell, str] = {}
     account = Account(id=ACCOUNTS[0], regions=REGIONS[:1])
     with closing(NotingCollector(load(), [account], TEST_KEY, TEST_KEY_ID, types=types)) as collector:
         collector.noted = set()
@@ -61,10 +68,14 @@ def scanned(types: set[str]) -> tuple[set[tuple[str, str]], dict[str, int]]:
             for event in collector.read(unit, Reading(), lambda: False):
                 if isinstance(event, Batch):
                     found[event.cell.type] = found.get(event.cell.type, 0) + len(event.resources)
+                    first.update((event.cell, one.id) for one in event.resources[:1])
                 elif isinstance(event, CellRead):
                     assert not event.gaps, event.gaps
 
         ThreadEngine(8).run(collector.plan(lambda _cell: True).units, work, lambda: False)
+        for cell, id_ in first.items():
+            reread = collector.reread(cell, [id_], None, lambda: False)
+            assert reread is None or not reread.gaps, reread
     return collector.noted, found
 
 
@@ -80,7 +91,7 @@ def test_the_calls_made_are_the_actions_granted() -> None:
         by_service.setdefault(entry.service, []).append(entry)
     made = set(DISCOVERY)
     for service, operation in noted:
-        entry = next(one for one in by_service[service] if one.type in held | _parents(held) and operation in one.operations)
+        entry = next(one for one in by_service[service] if one.type in held | _parents(held) and operation in one.every_operation)
         made.update(actions_of(entry, operation, sdk))
     assert made == set(granted([catalog[name] for name in held | _parents(held)], sdk))
 
