@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# Tests start many processes: what is compiled once must not be compiled again by each, whatever the surroundings say.
+unexport PYTHONDONTWRITEBYTECODE
+PARALLEL := -n auto --maxprocesses 4
 
 .PHONY: help install run test check lint types imports unit bench soak mutate clean
 
@@ -33,12 +36,12 @@ imports: install
 	$(BIN)/lint-imports
 
 unit: install
-	$(BIN)/pytest -q -n 3 --hypothesis-profile quick tests/unit tests/test_house.py
+	$(BIN)/pytest -q $(PARALLEL) --hypothesis-profile quick -m "not slow" tests/unit tests/test_house.py
 
 test: lint types imports ## the whole suite
-	$(BIN)/pytest -q -n 2 tests/unit tests/test_house.py
-	$(BIN)/pytest -q -n 2 --dist loadfile tests --ignore tests/unit --ignore tests/benchmarks
-	PGSERVER_POSTGRES_VERSION=16 $(BIN)/pytest -q -n 2 --dist loadfile -m postgres tests/contract/store # the newest runs above
+	$(BIN)/pytest -q $(PARALLEL) tests/unit tests/test_house.py
+	$(BIN)/pytest -q $(PARALLEL) --dist loadfile tests --ignore tests/unit --ignore tests/benchmarks
+	PGSERVER_POSTGRES_VERSION=16 $(BIN)/pytest -q $(PARALLEL) --dist loadfile -m postgres tests/contract/store # the newest runs above
 
 bench: install ## measure: calls, CPU, wall time, memory, as ratios in one run
 	$(BIN)/python -m tests.benchmarks

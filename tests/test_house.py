@@ -48,6 +48,7 @@ def test_no_module_is_named_after_nothing(word: str) -> None:
     assert not [relative(path) for path in MODULES if word in path.parts or path.stem == word]
 
 
+@pytest.mark.slow
 def test_nothing_happens_at_import() -> None:
     """Importing every module of the product starts no thread, opens no socket and reads no AWS setting."""
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in MODULES]

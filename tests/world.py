@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +22,8 @@ from driftwatch.errors import SourceError
 from driftwatch.operations import approvals, baselines, findings, status
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.scan import ScanOrder, scan
-from driftwatch.stores.store import open_store
+from driftwatch.stores.sqlite import copy_into
+from driftwatch.stores.store import SqlStore, empty_store, open_store
 from tests.builders import policy
 from tests.fakes import TEST_KEY_ID, FakeCollector
 
@@ -55,14 +57,36 @@ class FakeSource:
         return Fetched(records=tuple(self.records), set_aside=tuple(self.set_aside))
 
 
+@dataclass
+class StandingClock:
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+_FREE: list[SqlStore] = []
+"""Stores in memory of worlds that ended. An engine that has compiled its statements once is worth half of a short test."""
+
+
+def _memory_store() -> SqlStore:
+    if not _FREE:
+        return open_store("sqlite://")
+    store = _FREE.pop()
+    copy_into(store._engine, empty_store())
+    return store
+
+
 class World:
     """One installation and its surroundings. `now` moves only when a test moves it. Baselines change by people, unless a test says so."""
 
     def __init__(self, *, url: str = "sqlite://", preset: str = "startup", **overrides: object) -> None:
-        self.now = START
-        self.collector = FakeCollector(now=lambda: self.now)
+        self.clock = StandingClock()
+        self.collector = FakeCollector(now=self.clock)
         self.source = FakeSource()
-        self.store = open_store(url)
+        self.store = _memory_store() if url == "sqlite://" else open_store(url)
+        if url == "sqlite://":
+            weakref.finalize(self, _FREE.append, self.store)
         self.events: list[Event] = []
         numbers = itertools.count(1)
         chosen = policy(preset)
@@ -83,11 +107,19 @@ class World:
             freshness_s=3600.0,
             scan_deadline_s=600.0,
             key_id=TEST_KEY_ID,
-            clock=lambda: self.now,
+            clock=self.clock,
             new_id=lambda prefix: f"{prefix}-{next(numbers):05d}",
         )
         if overrides:
             self.installation = replace(self.installation, **overrides)  # type: ignore[arg-type]
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now
+
+    @now.setter
+    def now(self, value: datetime) -> None:
+        self.clock.now = value
 
     def change(self, **fields: object) -> None:
         self.installation = replace(self.installation, **fields)  # type: ignore[arg-type]

@@ -171,7 +171,7 @@ class Watcher:
                 continue
             if rescanner is None or known is not self._installation():
                 known = self._installation()
-                rescanner = Rescanner(known, self._lease)
+                rescanner = Rescanner(known, self._lease, self._stopping.wait)
             try:
                 self._round(known, rescanner, calls)
             except DriftwatchError as error:

@@ -98,10 +98,10 @@ class Stage:
     def one_log_file(self) -> AbstractContextManager[None]:
         return self.actors.trail.one_file()
 
-    def scan(self) -> None:
+    def scan(self, type_: str | None = None) -> None:
         self.actors.trail.flush()
         installation = self.wired.installation
-        request = requests.ask(installation, "scan", (), "demo")
+        request = requests.ask(installation, "scan", (f"*/*/{type_}",) if type_ else (), "demo")
         ended = requests.wait(installation, request.id, time.sleep, lambda _request: None)
         if ended.state is not RequestState.DONE or ended.exit_code is None:
             raise DriftwatchError(f"a scan of the story {ended.state.value}: {ended.error}")
@@ -110,6 +110,9 @@ class Stage:
 
     def now(self) -> datetime:
         return wiring.now()
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
 
     def until_explained(self, resource: str) -> None:
         """Waits a moment for the log: the calls of a step come a little after them."""

@@ -1,7 +1,7 @@
 """The story that the demo plays: what people do to the accounts, step by step.
 
-Every step begins after a complete scan (its own where a ticket has to be there before, else the last one of the step before), so that
-the time of each change is known to lie between two scans.
+A step scans the cells that it changes, as somebody would who does not want to wait for everything else; before its change where a ticket
+has to be known by then. The last one scans everything.
 """
 
 from __future__ import annotations
@@ -12,16 +12,21 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from driftwatch.demo.cloud import ACCOUNTS, REGIONS, Cloud
 from driftwatch.demo.tickets import Ticket
 
 ACCOUNT, REGION = ACCOUNTS[0], REGIONS[0]
+ALARM: Final = "AWS::CloudWatch::Alarm"
+BUCKET: Final = "AWS::S3::Bucket"
+FUNCTION: Final = "AWS::Lambda::Function"
+GROUP: Final = "AWS::EC2::SecurityGroup"
+TABLE: Final = "AWS::DynamoDB::Table"
 
 
 class Stage(Protocol):
-    """What a step may use. `scan` runs a complete scan and returns when it has ended; `now` is the time."""
+    """What a step may use. `now` is the time."""
 
     @property
     def cloud(self) -> Cloud: ...
@@ -36,8 +41,11 @@ class Stage(Protocol):
     def one_log_file(self) -> AbstractContextManager[None]:
         """What is done meanwhile comes into one log file, afterwards: else each call is reread before the next."""
 
-    def scan(self) -> None: ...
+    def scan(self, type_: str | None = None) -> None:
+        """Scans the cells of the type, or all, and returns when that has ended."""
+
     def now(self) -> datetime: ...
+    def wait(self, seconds: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,16 +148,16 @@ def _approved(stage: Stage, id_: str, title: str, resource: str, path: str) -> N
 def _authorised(stage: Stage) -> str:
     group, arn = _group(stage, "payments", "ana")
     _approved(stage, "TCK-101", "Open 9443 to the partner network", arn, "/IpPermissions")
-    stage.scan()
+    stage.scan(GROUP)
     _allow(stage, group, 9443, "10.20.0.0/16", "ana")
-    stage.scan()
+    stage.scan(GROUP)
     return arn
 
 
 def _opened(stage: Stage) -> str:
     group, arn = _group(stage, "web", "old-deploy")
     _allow(stage, group, 22, "0.0.0.0/0", "old-deploy")
-    stage.scan()
+    stage.scan(GROUP)
     return arn
 
 
@@ -157,9 +165,9 @@ def _two_attributes(stage: Stage) -> str:
     function = stage.client("lambda", REGION, "pipeline")
     arn = str(function.get_function_configuration(FunctionName="orders")["FunctionArn"])
     _approved(stage, "TCK-102", "A longer timeout for orders", arn, "/Timeout")
-    stage.scan()
+    stage.scan(FUNCTION)
     function.update_function_configuration(FunctionName="orders", Timeout=60, MemorySize=1024)
-    stage.scan()
+    stage.scan(FUNCTION)
     return arn
 
 
@@ -169,7 +177,7 @@ def _late_approval(stage: Stage) -> str:
     arn = str(alarm["AlarmArn"])
     ticket = Ticket(id="TCK-103", title="A calmer alarm", resource_id=arn, attribute_paths=("/Threshold",), created_at=stage.now())
     ticket.write(stage.changes)
-    stage.scan()
+    stage.scan(ALARM)
     watch.put_metric_alarm(
         **{
             name: alarm[name]
@@ -177,10 +185,11 @@ def _late_approval(stage: Stage) -> str:
         },
         Threshold=50.0,
     )
-    stage.scan()
+    stage.scan(ALARM)
     stage.client("cloudwatch", REGION, "ben").describe_alarms(AlarmNames=["errors"])
+    stage.wait(2)
     replace(ticket, approved_at=stage.now()).write(stage.changes)
-    stage.scan()
+    stage.scan(ALARM)
     return arn
 
 
@@ -192,9 +201,9 @@ def _there_and_back(stage: Stage) -> str:
     document = json.loads(policy)
     opened = {**document, "Statement": [*document["Statement"], everybody]}
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(opened))
-    stage.scan()
+    stage.scan(BUCKET)
     s3.put_bucket_policy(Bucket=bucket, Policy=policy)
-    stage.scan()
+    stage.scan(BUCKET)
     return f"arn:aws:s3:::{bucket}"
 
 
@@ -204,7 +213,7 @@ def _between(stage: Stage) -> str:
     with stage.one_log_file():
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[_rule(3389, "0.0.0.0/0")])
         ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[_rule(3389, "0.0.0.0/0")])
-    stage.scan()
+    stage.scan(GROUP)
     return arn
 
 
@@ -220,7 +229,7 @@ def _deleted(stage: Stage) -> str:
     with suppress(dynamodb.exceptions.ResourceNotFoundException):
         dynamodb.delete_table(TableName="cart")  # mistyped: a call that fails is logged, and changes nothing
     dynamodb.delete_table(TableName="carts")
-    stage.scan()
+    stage.scan(TABLE)
     return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/carts"
 
 

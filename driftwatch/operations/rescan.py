@@ -5,6 +5,7 @@ What a newer reading saw is never overwritten by an older one (`Observations.put
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -29,8 +30,8 @@ AT_ONCE: Final = 8
 """Cells that are reread at the same time."""
 IDS_AT_ONCE: Final = 200
 """More resources of one cell than this are read by a scan of the cell."""
-SYNC_EVERY: Final = timedelta(seconds=2)
-"""Change sources are read again before a judgement, but not more often than this."""
+SYNC_EVERY: Final = timedelta(seconds=1)
+"""Change sources are read again before every judgement, which waits where it would be more often than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,20 +64,25 @@ class _Target:
 
 
 class Rescanner:
-    """Rereads resources for one process. `lease` gives the lease that its writes are made under. Not shared between threads.
-
-    It keeps the evidence of decisions between two rounds, as long as the change sources and the policy stay what they were.
+    """Rereads resources for one process. `lease` gives the lease that its writes are made under; `sleep` waits so many seconds. Not shared
+    between threads.
     """
 
-    def __init__(self, installation: Installation, lease: Callable[[], Lease | None] = lambda: None) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        lease: Callable[[], Lease | None] = lambda: None,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
         self._installation = installation
         self._lease = lease
+        self._sleep = sleep
         self._evidence: Evidence | None = None
         self._synced_at: datetime | None = None
 
     @property
     def evidence(self) -> Evidence:
-        """What decisions rest on, as last read."""
+        """What decisions rest on, as last read: after the resources of the last round."""
         if self._evidence is None:
             self._evidence = evidence(self._installation)
         return self._evidence
@@ -106,6 +112,8 @@ class Rescanner:
                 whole.append(target.cell)  # none of the names that the call gave is an id of the catalogue's
         off = [target for target, reread in done if self._store(target, reread)]
         late = [target for cell, ids in sorted((judge_also or {}).items()) if (target := self._target(cell, ids)) and self._live(target)]
+        if done or late:
+            self._renew_evidence(report)
         self._judge([*off, *late], report)
         return Round(
             resources=sum(len(reread.resources) + len(reread.absent) for _, reread in done),
@@ -168,19 +176,19 @@ class Rescanner:
             return off or bool(list(uow.findings.live_of(target.baseline, cell, target.ids)))
 
     def _judge(self, targets: list[_Target], report: Report) -> None:
-        """Judges the resources that differ, on records that were read just before."""
-        if not targets:
-            return
-        judge = Judge(self._installation, self._fresh_evidence(report), None, report)
+        judge = Judge(self._installation, self.evidence, None, report)
         for target in targets:
             judge.resources(target.cell, target.ids, target.layout.rules, self._lease())
 
-    def _fresh_evidence(self, report: Report) -> Evidence:
-        now = self._installation.clock()
-        if self._evidence is None or self._synced_at is None or now - self._synced_at >= SYNC_EVERY:
-            changes.sync(self._installation, report)
-            self._evidence, self._synced_at = evidence(self._installation), now
-        return self._evidence
+    def _renew_evidence(self, report: Report) -> None:
+        """Reads the change sources. They may know of a change only when they were read after it: earlier, no verdict would be certain."""
+        if self._synced_at is not None:
+            early = self._synced_at + SYNC_EVERY - self._installation.clock()
+            if early > timedelta(0):
+                self._sleep(min(early, SYNC_EVERY).total_seconds())
+        self._synced_at = self._installation.clock()
+        changes.sync(self._installation, report)
+        self._evidence = evidence(self._installation)
 
 
 def _end(uow: UnitOfWork, cell: Cell, reread: Reread, status: CellStatus) -> int:

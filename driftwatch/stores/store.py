@@ -49,7 +49,7 @@ def open_store(url: str, *, wal: bool | None = None) -> SqlStore:
     """
     engine = _engine(url, wal=wal)
     if isinstance(engine.pool, StaticPool):
-        copy_into(engine, _empty_store())
+        copy_into(engine, empty_store())
     event.listen(engine, "handle_error", _translate)
     event.listen(engine, "before_cursor_execute", _refuse_spoiled)
     try:
@@ -61,7 +61,7 @@ def open_store(url: str, *, wal: bool | None = None) -> SqlStore:
 
 
 @lru_cache(maxsize=1)
-def _empty_store() -> bytes:
+def empty_store() -> bytes:
     """An SQLite database with the whole schema and nothing in it. Stores in memory are many and short-lived: each starts as its copy."""
     engine = _engine("sqlite://", wal=None)
     try:

@@ -61,6 +61,7 @@ class TestPatterns:
         assert not is_exact(pattern) or glob_matches(pattern, text) is (pattern == text)
 
     @pytest.mark.parametrize("unit", ["*", "a*", "*a", "?*", "*?", "**a", "a?*b*"])
+    @pytest.mark.slow
     def test_ten_thousand_characters_of_stars_are_matched_as_any_other_pattern(self, unit: str) -> None:
         long = unit * (10_000 // len(unit))
         assert glob_matches(long, "ab" * 8_000) is matches_plainly(unit * 60, "ab" * 400)

@@ -226,6 +226,7 @@ def test_a_record_of_ten_megabytes_is_read() -> None:
     assert told(gzip.compress(json.dumps({"Records": [EVENTS[0], large, EVENTS[1]]}).encode())) == ([EVENTS[0], large, EVENTS[1]], [])
 
 
+@pytest.mark.slow
 def test_a_file_too_large_to_be_parsed_at_once_gives_the_same_records() -> None:
     events = [event(str(number), blob='"{' * 200_000) for number in range(40)]
     assert told(json.dumps({"Records": events}).encode()) == (events, [])
@@ -245,6 +246,7 @@ def test_a_record_over_the_limit_is_refused_alone() -> None:
     assert told(data, max_record=4 << 20) == ([EVENTS[0], EVENTS[1]], [Refusal.TOO_LARGE])
 
 
+@pytest.mark.slow
 def test_a_bomb_is_not_unpacked() -> None:
     bomb = gzip.compress(b'{"Records": [' + text(EVENTS[0]).encode() + b", " + b" " * (200 << 20))
     tracemalloc.start()
@@ -254,6 +256,7 @@ def test_a_bomb_is_not_unpacked() -> None:
     assert most < 48 << 20
 
 
+@pytest.mark.slow
 def test_a_file_made_to_be_slow_is_not() -> None:
     """Each beginning of a record in it could be where the next one is lost."""
     before = time.monotonic()

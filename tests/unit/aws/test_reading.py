@@ -343,6 +343,7 @@ def test_a_parent_whose_identity_cannot_be_read_makes_the_children_incomplete() 
 # --- memory ----------------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_over_many_resources() -> None:
     """From the 10,000th to the 50,000th resource the process holds no more objects, but for the marks by which doubles are known.
 

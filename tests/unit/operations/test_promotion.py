@@ -300,6 +300,7 @@ moves = st.lists(
 
 @settings(max_examples=5, deadline=None, phases=[Phase.generate])  # making a failure shorter takes minutes
 @given(rounds=st.lists(st.tuples(moves, st.sampled_from([None, GROUPS, BUCKETS])), min_size=1, max_size=3))
+@pytest.mark.slow
 def test_only_what_a_record_covers_in_full_ever_changes_the_baseline(rounds: list) -> None:
     """Whatever changes, covered in whole, in part, too late or not at all, in cells that are read or not: after each scan every resource
     of the baseline is what a person approved or what a record covered in full, and whatever else differs has a live finding."""

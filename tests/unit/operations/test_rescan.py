@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+from driftwatch.domain.decision import Verdict
 from driftwatch.domain.finding import FindingState
 from driftwatch.domain.resource import Cell
 from driftwatch.domain.snapshot import CellState, GapReason
@@ -33,6 +36,27 @@ def test_a_change_is_found_without_a_scan() -> None:
     assert (finding.resource, [change.path for change in finding.drift.changes]) == ("one", ["/Size"])
     assert world.state(GROUPS).state is CellState.DRIFTED
     assert (done.resources, done.whole) == (1, ())
+
+
+def test_no_verdict_waits_for_a_source_that_was_read_before_the_change() -> None:
+    """Two changes within one second: each is judged on records that were read after it, and the sources are not asked without pause."""
+    world = compared_world()
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        world.now += timedelta(seconds=seconds)
+
+    rescanner = Rescanner(world.installation, sleep=sleep)
+    for id_ in ("one", "two"):
+        world.now += timedelta(milliseconds=300)
+        world.put(GROUPS, id_, Size=2, Rules=["a", "b"])
+        rescanner.run({GROUPS: [id_]})
+    assert slept == [pytest.approx(0.7)]
+    assert {finding.resource: finding.verdict_current for finding in world.live()} == {
+        "one": Verdict.UNAUTHORIZED,
+        "two": Verdict.UNAUTHORIZED,
+    }
 
 
 def test_only_what_was_named_is_read_and_judged() -> None:

@@ -97,6 +97,7 @@ def test_ten_times_the_accounts_do_not_make_ten_times_the_series() -> None:
     assert max(len(shown(measures(accounts=count))) for count in (1, 50, 100, 101, 200)) < 5000
 
 
+@pytest.mark.slow
 def test_a_hundred_times_the_resources_make_no_series() -> None:
     counts = []
     for number in (2, 200):

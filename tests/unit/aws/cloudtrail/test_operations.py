@@ -39,6 +39,7 @@ def test_every_type_is_in_the_catalogue() -> None:
     assert {type_ for _, document in files() for type_ in document.get("prefixes", {}).values()} <= known
 
 
+@pytest.mark.slow
 def test_every_operation_is_one_of_the_service() -> None:
     session = botocore.session.Session()
     strange = []
