@@ -85,6 +85,34 @@ CASES = {
         PIPELINE,
         None,
     ),
+    "a person in the role of a pipeline": (
+        record(session("terraform-deploy", "ben@acme.example")),
+        "ben@acme.example",
+        HUMAN,
+        None,
+    ),
+    "github enterprise server": (
+        record(session("deploy", "x", webIdFederationData={"federatedProvider": "git.acme.example/_services/token"})),
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/x",
+        PIPELINE,
+        None,
+    ),
+    "a workflow's tags": (
+        record(
+            session("github", "x"),
+            eventName="AssumeRole",
+            requestParameters={"tags": [{"key": "GitHub", "value": "Actions"}, {"key": "Actor", "value": "dependabot[bot]"}]},
+        ),
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/github/x",
+        PIPELINE,
+        None,
+    ),
+    "a name that may be a password": (
+        record({"type": "IAMUser", "userName": "HIDDEN_DUE_TO_SECURITY_REASONS", "principalId": "AIDA1"}, eventName="ConsoleLogin"),
+        "AIDA1",
+        HUMAN,
+        None,
+    ),
     "a pipeline for a person": (
         record(session("terraform-deploy", "GitHubActions", sourceIdentity="ana", **GITHUB)),
         DEPLOY,
@@ -181,6 +209,27 @@ def test_the_tags_of_a_token_name_the_run_too() -> None:
     found = actor(record(identity, eventName="AssumeRoleWithWebIdentity", requestParameters={"principalTags": told}))
     assert found.run_ref is not None
     assert (found.run_ref.change_id, found.run_ref.commit, found.run_ref.run_id) == ("CHG-7", "0a1b", "42")
+
+
+@pytest.mark.parametrize(
+    ("name", "commit", "run_id"),
+    [
+        ("GitHubActions-1234567890", None, "1234567890"),
+        ("terraform-run-AbCdEfGh12345678", None, "run-AbCdEfGh12345678"),
+        ("AWSCodeBuild-0f2d3c4b-1111-2222-3333-0123456789ab", None, "0f2d3c4b-1111-2222-3333-0123456789ab"),
+        ("gitlab-ci-0123456789abcdef0123456789abcdef01234567", "0123456789abcdef0123456789abcdef01234567", None),
+        ("GitHubActions", None, None),
+    ],
+)
+def test_the_name_of_a_runners_session_names_the_run(name: str, commit: str | None, run_id: str | None) -> None:
+    found = actor(record(session("deploy", name)))
+    assert found.kind is PIPELINE
+    run = found.run_ref
+    assert (run.commit if run else None, run.run_id if run else None) == (commit, run_id)
+
+
+def test_a_number_in_a_persons_session_is_no_run() -> None:
+    assert actor(record(session("Admin", "ben-1234567890@acme.example"))).run_ref is None
 
 
 def test_the_session_that_a_call_began() -> None:
