@@ -112,7 +112,7 @@ class Rescanner:
                 whole.append(target.cell)  # none of the names that the call gave is an id of the catalogue's
         off = [target for target, reread in done if self._store(target, reread)]
         late = [target for cell, ids in sorted((judge_also or {}).items()) if (target := self._target(cell, ids)) and self._live(target)]
-        if done or late:
+        if wanted or judge_also:  # whoever asked decides on this evidence what became of the calls, be there a finding by now or not
             self._renew_evidence(report)
         self._judge([*off, *late], report)
         return Round(

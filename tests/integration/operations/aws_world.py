@@ -29,19 +29,19 @@ class AwsWorld(World):
         *accounts: Account,
         limits: Limits = QUICK,
         url: str = "sqlite://",
-        clock: Callable[[], datetime] | None = None,
+        time: Callable[[], datetime] | None = None,
         workers: int = 8,
     ) -> None:
         super().__init__(url=url)
         used = accounts or (Account(id=ACCOUNT, regions=("eu-west-1",)),)
-        self.clock = clock or (lambda: self.now)
-        self.aws = AwsCollector({entry.type: entry for entry in entries}, used, TEST_KEY, TEST_KEY_ID, limits=limits, clock=self.clock)
+        now = time or self.clock
+        self.aws = AwsCollector({entry.type: entry for entry in entries}, used, TEST_KEY, TEST_KEY_ID, limits=limits, clock=now)
         policy = self.installation.policy
         ids = tuple(account.id for account in used)
         self.change(
             collector=self.aws,
             accounts=ids,
-            clock=self.clock,
+            clock=now,
             engine=ThreadEngine(workers),
             policy=replace(policy, context=replace(policy.context, production_accounts=ids)),
         )

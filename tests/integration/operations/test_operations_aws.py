@@ -289,7 +289,7 @@ def test_a_service_that_hangs_costs_its_own_cells_and_the_scan_ends(cloud: Cloud
 def test_a_scan_whose_time_is_over_ends_and_leaves_the_rest_unknown(cloud: Cloud) -> None:
     """A throttled service would keep it for minutes; the next scan begins and ends as usual."""
     limits = Limits(backoff_base_s=2.0, backoff_cap_s=2.0)
-    with aws_world((LOGS, TABLES, USERS, VPCS), limits=limits, clock=lambda: datetime.now(UTC)) as world:
+    with aws_world((LOGS, TABLES, USERS, VPCS), limits=limits, time=lambda: datetime.now(UTC)) as world:
         world.scan()
         world.baseline()
         cloud.aws.answers["logs:DescribeLogGroups"] = refusal("ThrottlingException")

@@ -59,6 +59,16 @@ def test_no_verdict_waits_for_a_source_that_was_read_before_the_change() -> None
     }
 
 
+def test_what_a_scan_has_read_already_is_judged_on_records_that_were_read_since() -> None:
+    """A call whose cell was read since needs no reading and may have no finding yet: a transient is decided on the round's evidence."""
+    world = compared_world()
+    rescanner = Rescanner(world.installation, sleep=lambda _seconds: None)
+    rescanner.run({GROUPS: ["one"]})
+    world.now += timedelta(minutes=1)
+    rescanner.run({}, judge_also={GROUPS: ["one"]})
+    assert [source.last_success_at for source in rescanner.evidence.sources] == [world.now]
+
+
 def test_only_what_was_named_is_read_and_judged() -> None:
     world = settled_world()
     world.put(GROUPS, "one", Size=2)
