@@ -7,6 +7,8 @@ import weakref
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import Engine
+
 from driftwatch.baseline_files.files import FileBaselines
 from driftwatch.documents.people import People, Person
 from driftwatch.documents.policies import policy_document, with_people
@@ -65,15 +67,19 @@ class StandingClock:
         return self.now
 
 
-_FREE: list[SqlStore] = []
-"""Stores in memory of worlds that ended. An engine that has compiled its statements once is worth half of a short test."""
+_FREE: list[Engine] = []
+"""Engines of stores in memory that nobody holds any more: one that has compiled its statements once is worth half of a short test."""
 
 
 def _memory_store() -> SqlStore:
-    if not _FREE:
-        return open_store("sqlite://")
-    store = _FREE.pop()
-    copy_into(store._engine, empty_store())
+    if _FREE:
+        engine = _FREE.pop()
+        copy_into(engine, empty_store())
+        store = SqlStore(engine)
+    else:
+        store = open_store("sqlite://")
+        engine = store._engine
+    weakref.finalize(store, _FREE.append, engine)
     return store
 
 
@@ -85,8 +91,6 @@ class World:
         self.collector = FakeCollector(now=self.clock)
         self.source = FakeSource()
         self.store = _memory_store() if url == "sqlite://" else open_store(url)
-        if url == "sqlite://":
-            weakref.finalize(self, _FREE.append, self.store)
         self.events: list[Event] = []
         numbers = itertools.count(1)
         chosen = policy(preset)
