@@ -15,13 +15,13 @@ from driftwatch.ports import UnitOfWork
 from driftwatch.stores.store import SqlStore
 from tests.contract.store.samples import T0, activity, touched
 
-CALLS, PORTION = 50_000, 5_000
+CALLS, PORTION = 20_000, 5_000
 ENGINES = pytest.mark.parametrize("backend", ["memory", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
 CLASSES = (CallClass.CONFIG, CallClass.DATA, CallClass.SESSION, CallClass.CONFIG)
 
 
 def call(number: int) -> Activity:
-    """Thirty days of twenty accounts with a thousand resources in each, and 97 people."""
+    """Thirty days of twenty accounts with four hundred resources in each, and 97 people."""
     began = Assumed(access_key=f"ASIA{number}") if number % 10 == 2 else None
     return activity(
         str(uuid.UUID(int=number)),
@@ -29,7 +29,7 @@ def call(number: int) -> Activity:
         account=f"{number % 20:012}",
         call=CLASSES[number % 4],
         actor=Actor(principal=f"person-{number % 97}", names=(f"person-{number % 97}", "everyone")),
-        resources=(touched(f"i-{number // 20 % 1_000}", f"arn:i-{number // 20 % 1_000}", type_="AWS::EC2::Instance"),),
+        resources=(touched(f"i-{number // 20 % 400}", f"arn:i-{number // 20 % 400}", type_="AWS::EC2::Instance"),),
         denied=number % 499 == 0,
         error="AccessDenied" if number % 499 == 0 else None,
         assumed=began,
