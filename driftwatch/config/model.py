@@ -16,6 +16,7 @@ from driftwatch.config.sections import (
     Ledger,
     Log,
     Operations,
+    Product,
     Scan,
     Schedule,
     Source,
@@ -51,6 +52,7 @@ class Config(Section, BaseSettings):
     schedule: Schedule = Field(default=Schedule(), description="When to scan.")
     scan: Scan = Field(default=Scan(), description="The limits of a scan.")
     operations: Operations = Field(default=Operations(), description="The operations listener.")
+    product: Product = Field(default=Product(), description="The product listener: the HTTP API, and who may do what with it.")
     log: Log = Field(default=Log(), description="The log.")
     ledger: Ledger = Field(default=Ledger(), description="The ledger's checkpoints.")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from driftwatch.domain.authorization import lifecycle, ratification
 from driftwatch.domain.authorization.identity import Identities
@@ -12,6 +14,7 @@ from driftwatch.domain.codec import decode
 from driftwatch.domain.decision import Decision
 from driftwatch.domain.finding import LIVE, Finding, FindingState
 from driftwatch.domain.resource import Json
+from driftwatch.domain.selection import FindingSelection
 from driftwatch.errors import NotFoundError, RefusedError
 from driftwatch.operations import attribution, decisions
 from driftwatch.operations.attribution import Explained
@@ -19,6 +22,9 @@ from driftwatch.operations.denials import denials
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.policies import PolicyVersions
 from driftwatch.ports import UnitOfWork
+
+AMBIGUOUS: Final = 100
+"""Of more findings with one beginning of their ids nobody needs the number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +45,21 @@ def listed(installation: Installation, states: tuple[FindingState, ...] = tuple(
         return sorted(uow.findings.all(states), key=lambda finding: (finding.first_seen, finding.id), reverse=True)
 
 
+def page(
+    installation: Installation, wanted: FindingSelection, after: tuple[datetime, str] | None = None, limit: int = 50
+) -> tuple[Sequence[Finding], tuple[datetime, str] | None]:
+    """One page of findings, the most recent first, and after which the next one begins (None: this is the last)."""
+    with installation.store.read() as uow:
+        found = uow.findings.page(wanted, after, limit + 1)
+    more = len(found) > limit
+    shown = found[:limit]
+    return shown, (shown[-1].first_seen, shown[-1].id) if more else None
+
+
 def case(installation: Installation, finding_id: str) -> Case:
     """A finding by its id or an unambiguous beginning of it."""
     with installation.store.read() as uow:
-        finding = uow.findings.get(finding_id) or _by_prefix(list(uow.findings.all()), finding_id)
+        finding = uow.findings.get(finding_id) or _by_prefix(uow.findings.beginning_with(finding_id, AMBIGUOUS), finding_id)
         beside = uow.observations.facts(finding.cell, finding.resource)
         made = tuple(uow.findings.decisions(finding.id))
         return Case(finding=finding, decisions=made, facts=beside, explained=explained(uow, installation, finding))
@@ -111,10 +128,10 @@ def record_act(uow: UnitOfWork, what: str, finding: Finding, actor: Actor, now: 
     decisions.record(uow, what, finding, now, **who, **more)
 
 
-def _by_prefix(findings: list[Finding], prefix: str) -> Finding:
-    matching = [finding for finding in findings if finding.id.startswith(prefix)]
-    if len(matching) != 1:
-        raise NotFoundError(
-            f"{len(matching)} findings begin with {prefix!r}" if matching else f"no finding {prefix}; `driftwatch findings list` names them"
-        )
+def _by_prefix(matching: Sequence[Finding], prefix: str) -> Finding:
+    if not matching or not prefix:
+        raise NotFoundError(f"no finding {prefix}; `driftwatch findings list` names them")
+    if len(matching) > 1:
+        many = f"{len(matching)} findings" if len(matching) < AMBIGUOUS else f"{AMBIGUOUS} findings or more"
+        raise NotFoundError(f"{many} begin with {prefix!r}")
     return matching[0]

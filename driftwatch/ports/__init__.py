@@ -4,6 +4,8 @@ Times are UTC and aware. A method raises `StoreError` or `SourceError` when it c
 """
 
 from driftwatch.ports.activity_log import ActivityLog
+from driftwatch.ports.credentials import Answers, Sessions, Tokens
+from driftwatch.ports.judged import Exceptions, Findings
 from driftwatch.ports.outside import (
     ActivitySource,
     BaselineFiles,
@@ -20,8 +22,6 @@ from driftwatch.ports.store import (
     Cells,
     Changes,
     Documents,
-    Exceptions,
-    Findings,
     Ledger,
     Observations,
     Policies,
@@ -34,6 +34,7 @@ from driftwatch.ports.store import (
 __all__ = [
     "ActivityLog",
     "ActivitySource",
+    "Answers",
     "BaselineFiles",
     "Baselines",
     "Cells",
@@ -53,7 +54,9 @@ __all__ = [
     "Register",
     "Requests",
     "Scans",
+    "Sessions",
     "Signer",
     "Store",
+    "Tokens",
     "UnitOfWork",
 ]

@@ -18,15 +18,14 @@ from driftwatch.domain.baseline import (
     Mismatch,
 )
 from driftwatch.domain.change import ChangeRecord, Fetched, SourceStatus
-from driftwatch.domain.decision import Decision, Effect
-from driftwatch.domain.exception import ExceptionRecord, ExceptionState
-from driftwatch.domain.finding import Finding, FindingState, Standing
 from driftwatch.domain.ledger import Checkpoint, LedgerEntry, LedgerRow
 from driftwatch.domain.request import Lease
 from driftwatch.domain.resource import Cell, Json, Resource
 from driftwatch.domain.scan import CellStatus, Scan
 from driftwatch.domain.snapshot import CellRead, CellState, Gap, Put, Stored
 from driftwatch.ports.activity_log import ActivityLog
+from driftwatch.ports.credentials import Answers, Sessions, Tokens
+from driftwatch.ports.judged import Exceptions, Findings
 from driftwatch.ports.processes import Leases, Requests
 
 
@@ -164,42 +163,6 @@ class Baselines(Protocol):
         """Makes it the active version of its name, and the former one superseded; `Observations.mismatches` compares with it."""
 
 
-class Findings(Protocol):
-    def get(self, finding_id: str) -> Finding | None: ...
-    def live(self, baseline: str, cell: Cell) -> Iterator[Finding]: ...
-    def live_of(self, baseline: str, cell: Cell, resources: Collection[str]) -> Iterator[Finding]:
-        """The live findings of these resources of a cell, by their ids there (`Finding.resource`), ordered by id."""
-
-    def of_resource(self, baseline: str, cell: Cell, resource: str) -> Sequence[Finding]:
-        """The latest findings of one resource, closed ones, too, the newest first; a hundred at most."""
-
-    def all(self, states: Sequence[FindingState] = ()) -> Iterator[Finding]: ...
-    def save(self, finding: Finding) -> None:
-        """Inserts or replaces by id; refuses (StoreError) a second live finding for one key."""
-
-    def touch(self, finding_ids: Sequence[str], last_seen: datetime) -> None: ...
-    def add_decision(self, finding_id: str, decision: Decision) -> None:
-        """Appends; decisions are never changed."""
-
-    def decisions(self, finding_id: str) -> Sequence[Json]:
-        """`Decision.to_json` of each, oldest first."""
-
-    def effects(self, record_ids: Sequence[str]) -> Iterator[Effect]:
-        """What these change records decided, as last judged, by record, finding and path."""
-
-    def standings(self) -> Iterator[Standing]:
-        """Where every live finding stands, without their drifts."""
-
-    def unsettled(self) -> Iterator[Standing]:
-        """Every finding whose first settled decision is still to come, closed ones, too."""
-
-    def closed_since(self, moment: datetime) -> Iterator[Standing]:
-        """The findings that closed at this time or later, the oldest first."""
-
-    def counts(self) -> Mapping[tuple[str, str, bool], int]:
-        """Live findings by (state, current verdict, settled)."""
-
-
 class Ledger(Protocol):
     def append(self, ts: datetime, type_: str, body: Json) -> LedgerEntry: ...
     def head(self) -> LedgerEntry | None: ...
@@ -239,14 +202,6 @@ class Policies(Protocol):
     def get(self, version: str) -> Json | None: ...
 
 
-class Exceptions(Protocol):
-    """Every exception that was ever asked for, as it stands."""
-
-    def get(self, exception_id: str) -> ExceptionRecord | None: ...
-    def all(self, states: Sequence[ExceptionState] = ()) -> Iterator[ExceptionRecord]: ...
-    def save(self, exception: ExceptionRecord) -> None: ...
-
-
 class Register(Protocol):
     """The built-in change register: its records as they stand, each with the number of its revision."""
 
@@ -273,6 +228,9 @@ class UnitOfWork(Protocol):
     exceptions: Exceptions
     register: Register
     activity: ActivityLog
+    tokens: Tokens
+    sessions: Sessions
+    answers: Answers
 
 
 class Store(Protocol):

@@ -6,16 +6,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, TextClause, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, TextClause, delete, func, insert, literal, select, tuple_, update
 
 from driftwatch.domain import codec
 from driftwatch.domain.decision import Decision, Effect, Verdict
 from driftwatch.domain.drift import Drift
 from driftwatch.domain.finding import LIVE, Finding, FindingState, Handling, Standing
 from driftwatch.domain.resource import Cell, Json
+from driftwatch.domain.selection import FindingSelection
 from driftwatch.errors import StoreError
+from driftwatch.stores.columns import SafeText, UtcTime
 from driftwatch.stores.schema import cells, decisions, findings, record_effects
-from driftwatch.stores.schema.judged import UNSETTLED_ONLY
+from driftwatch.stores.schema.judged import LIVE_ONLY, UNSETTLED_ONLY
 from driftwatch.stores.session import Session, cell_of, chunks, values_of
 
 _IS_LIVE = findings.c.state.in_(sorted(state.value for state in LIVE))
@@ -67,6 +69,21 @@ class SqlFindings:
         wanted = _WHOLE.where(findings.c.state.in_([state.value for state in states])) if states else _WHOLE
         for row in self._session.stream(wanted.order_by(findings.c.first_seen, findings.c.id)):
             yield _finding(row)
+
+    def page(self, wanted: FindingSelection, after: tuple[datetime, str] | None, limit: int) -> Sequence[Finding]:
+        """At most `limit` of them, the most recent first: those that were first seen before, or then with a smaller id than, `after`."""
+        chosen = _WHOLE.where(*_criteria(wanted))
+        if after:
+            chosen = chosen.where(
+                tuple_(findings.c.first_seen, findings.c.id) < tuple_(literal(after[0], UtcTime), literal(after[1], SafeText))
+            )
+        order = (findings.c.first_seen.desc(), findings.c.id.desc())
+        return [_finding(row) for row in self._session.all(chosen.order_by(*order).limit(limit))]
+
+    def beginning_with(self, prefix: str, limit: int) -> Sequence[Finding]:
+        """At most `limit` findings whose ids begin so, ordered by id."""
+        between = (findings.c.id >= prefix, findings.c.id < prefix + "\U0010ffff")
+        return [_finding(row) for row in self._session.all(_WHOLE.where(*between).order_by(findings.c.id).limit(limit))]
 
     def save(self, finding: Finding) -> None:
         """Inserts or replaces by id; refuses (StoreError) a second live finding for one key, and another initial verdict."""
@@ -160,3 +177,23 @@ def _finding(row: Row[Any]) -> Finding:
         verdict_current=Verdict(row.verdict_current),
         **values_of(row, _SAME),
     )
+
+
+def _criteria(wanted: FindingSelection) -> Iterator[ColumnElement[bool] | TextClause]:
+    """The live ones are asked for in the very words of their partial index."""
+    if set(wanted.states) == LIVE:
+        yield LIVE_ONLY
+    elif wanted.states:
+        yield findings.c.state.in_([state.value for state in wanted.states])
+    if wanted.verdicts:
+        yield findings.c.verdict_current.in_([verdict.value for verdict in wanted.verdicts])
+    if wanted.baselines:
+        yield findings.c.baseline.in_(wanted.baselines)
+    if wanted.since:
+        yield findings.c.first_seen >= wanted.since
+    if wanted.accounts is not None:
+        yield cells.c.account.in_(wanted.accounts)
+    if wanted.regions:
+        yield cells.c.region.in_(wanted.regions)
+    if wanted.types:
+        yield cells.c.type.in_(wanted.types)

@@ -1,0 +1,44 @@
+"""The application: every route behind the guard, every error a problem document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, cast
+
+from fastapi import FastAPI
+
+from driftwatch import __version__, plugins
+from driftwatch.api import problems
+from driftwatch.api.guard import Surroundings, surroundings
+from driftwatch.api.headers import Protected
+from driftwatch.api.repeats import AnsweredBefore
+from driftwatch.wiring import Wired
+
+PREFIX: Final = "/api/v1"
+MOST_BODY: Final = 1_048_576
+"""Bytes of a request's body; a longer one is refused before it is read."""
+
+
+def application(loaded: Callable[[], Wired], around: Surroundings | None = None) -> FastAPI:
+    """The API over the configuration that `loaded` gives at the moment of each request."""
+    app = FastAPI(
+        title="driftwatch",
+        version=__version__,
+        summary="What was found, who may have allowed it, and what was decided.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        max_body_size=MOST_BODY,
+        redirect_slashes=False,
+    )
+    app.state.around = around or surroundings(loaded)
+    problems.install(app)
+    app.add_exception_handler(AnsweredBefore, lambda _request, known: cast(AnsweredBefore, known).response)
+    for name in plugins.words("driftwatch.api.routes"):
+        app.include_router(plugins.load("driftwatch.api.routes", name).routes.router, prefix=PREFIX)
+    return app
+
+
+def protected(loaded: Callable[[], Wired], around: Surroundings | None = None) -> Protected:
+    """The application as it is served."""
+    return Protected(application(loaded, around), secure=loaded().config.product.secure)

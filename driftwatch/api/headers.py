@@ -1,0 +1,58 @@
+"""Headers that every answer carries, errors and static files included; and the last resort for errors that nobody foresaw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from driftwatch.api.problems import unexpected
+
+ALWAYS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+"""OWASP ASVS 5.0, V3.4: no inline script or style, no framing, no guessing of types."""
+_NO_STORE: Final = "no-store"
+_HSTS: Final = "max-age=31536000; includeSubDomains"
+
+
+class Protected:
+    """The application behind its headers. `secure` where it is reached over TLS."""
+
+    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+        self.app = app
+        self._more = {**ALWAYS, **({"Strict-Transport-Security": _HSTS} if secure else {})}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = False
+
+        async def sending(message: Message) -> None:
+            nonlocal began
+            if message["type"] == "http.response.start":
+                began = True
+                message = {**message, "headers": self._with(message.get("headers", []))}
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        except Exception as error:  # noqa: BLE001 - the last resort: it is logged under an id, which the caller is told
+            if not began:
+                await unexpected(error)(scope, receive, sending)
+
+    def _with(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Ours, and what the answer says itself; an answer that says nothing about caching is not kept by anybody."""
+        said = {name.lower() for name, _ in headers}
+        ours = {**self._more, **({} if b"cache-control" in said else {"Cache-Control": _NO_STORE})}
+        return [*headers, *((name.lower().encode(), value.encode()) for name, value in ours.items() if name.lower().encode() not in said)]

@@ -1,0 +1,46 @@
+"""Pages: a cursor says after which item the next page begins; it means nothing to anybody else, and a forged one is refused."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Final
+
+import orjson
+from fastapi import Query
+
+from driftwatch.api.problems import Problem
+
+MOST: Final = 200
+LimitQuery = Annotated[int, Query(ge=1, le=MOST, description="Items on one page.")]
+CursorQuery = Annotated[
+    str | None, Query(max_length=400, pattern="^[A-Za-z0-9_-]+$", description="`next` of the page before; the first page needs none.")
+]
+
+
+def cursor(position: tuple[datetime, str] | None) -> str | None:
+    """Where a page ended: after the item of this time and id; None after the last page."""
+    if position is None:
+        return None
+    at, id_ = position
+    return base64.urlsafe_b64encode(orjson.dumps([at.isoformat(), id_])).rstrip(b"=").decode()
+
+
+def position(text: str | None) -> tuple[datetime, str] | None:
+    """What `cursor` was made of; raises Problem (400) for anything else."""
+    if text is None:
+        return None
+    try:
+        at, id_ = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        moment = datetime.fromisoformat(at)
+    except (ValueError, TypeError, binascii.Error):
+        raise _refused() from None
+    if moment.tzinfo is None or not isinstance(id_, str):
+        raise _refused()
+    return moment, id_
+
+
+def _refused() -> Problem:
+    return Problem(HTTPStatus.BAD_REQUEST, "this cursor is none of ours; begin without one")

@@ -1,0 +1,104 @@
+"""Problems: whatever a request cannot have is a problem document (RFC 9457) that says what is wrong, never a stack trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from driftwatch.errors import BusyError, DriftwatchError, InputError, NotFoundError, RefusedError, SourceError, StoreError
+from driftwatch.telemetry import logs
+
+MEDIA_TYPE: Final = "application/problem+json"
+_STATUS: Final = (
+    (InputError, HTTPStatus.BAD_REQUEST),
+    (NotFoundError, HTTPStatus.NOT_FOUND),
+    (BusyError, HTTPStatus.CONFLICT),
+    (RefusedError, HTTPStatus.FORBIDDEN),
+    (StoreError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (SourceError, HTTPStatus.BAD_GATEWAY),
+)
+"""The first class that fits; a refusal is HTTP's "understood, and will not be done"."""
+RETRY_AFTER_S: Final = 5
+
+
+class ProblemPart(BaseModel):
+    """One thing that is wrong with a request."""
+
+    where: str = Field(description="Where: body, query, path or header, and the names on the way to it.")
+    wrong: str = Field(description="What is wrong there.")
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457."""
+
+    type: str = Field(default="about:blank", description="Always about:blank: title and status say what kind of problem it is.")
+    title: str = Field(description="The HTTP status in words.")
+    status: int
+    detail: str = Field(description="What is wrong, as a sentence.")
+    instance: str | None = Field(default=None, description="The id under which the log tells more, for errors that nobody foresaw.")
+    errors: list[ProblemPart] = Field(default=[], description="Everything that is wrong with the request.")
+
+
+class Problem(Exception):  # noqa: N818 - the field's word
+    """A request that cannot be answered as asked."""
+
+    def __init__(self, status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None, errors: Iterable[ProblemPart] = ()):
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.errors = list(errors)
+
+    def response(self, instance: str | None = None) -> Response:
+        document = ProblemDocument(
+            title=self.status.phrase, status=self.status, detail=self.detail, instance=instance, errors=self.errors
+        ).model_dump(exclude_none=True, exclude_defaults=False)
+        return Response(orjson.dumps(document), status_code=self.status, media_type=MEDIA_TYPE, headers=self.headers)
+
+
+def of_error(error: DriftwatchError) -> Problem:
+    """The problem that tells of an operation's error."""
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+    retry = status in (HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.BAD_GATEWAY)
+    return Problem(status, str(error), headers={"Retry-After": str(RETRY_AFTER_S)} if retry else {})
+
+
+def unexpected(error: BaseException) -> Response:
+    """The answer to an error that nobody foresaw: an id, and nothing that it says."""
+    error_id = logs.unexpected("request_failed", error)
+    text = f"driftwatch failed in a way that nobody foresaw; its log tells of it under {error_id}"
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, text).response(f"urn:driftwatch:error:{error_id}")
+
+
+def install(app: FastAPI) -> None:
+    """Has every error of the application answered as a problem."""
+    app.add_exception_handler(Problem, lambda _request, error: _as(Problem, error).response())
+    app.add_exception_handler(DriftwatchError, lambda _request, error: of_error(_as(DriftwatchError, error)).response())
+    app.add_exception_handler(RequestValidationError, _refused)
+    app.add_exception_handler(HTTPException, _http)
+
+
+def _as(kind: type[Any], error: Exception) -> Any:
+    assert isinstance(error, kind)
+    return error
+
+
+def _refused(_request: Request, error: Exception) -> Response:
+    """What FastAPI refuses. The value itself is not repeated: it may be a secret, and it is hostile text."""
+    problems = _as(RequestValidationError, error).errors()
+    parts = [ProblemPart(where=".".join(str(step) for step in item["loc"]), wrong=item["msg"]) for item in problems]
+    many = "" if len(parts) == 1 else f" and {len(parts) - 1} more"
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{parts[0].where}: {parts[0].wrong}{many}", errors=parts).response()
+
+
+def _http(_request: Request, error: Exception) -> Response:
+    known = _as(HTTPException, error)
+    status = HTTPStatus(known.status_code)
+    return Problem(status, status.description or status.phrase, headers=known.headers).response()

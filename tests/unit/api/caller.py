@@ -1,0 +1,59 @@
+"""The API over a world, and people who call it with tokens of their own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from driftwatch.api.app import application
+from driftwatch.api.guard import Surroundings, surroundings
+from driftwatch.api.headers import Protected
+from driftwatch.config.model import Config
+from driftwatch.config.sections import Access, Account, Baseline, Product
+from driftwatch.domain.access import Role
+from driftwatch.domain.baseline import Actor, Method
+from driftwatch.operations import credentials
+from driftwatch.wiring import Wired
+from tests.world import ACCOUNT, World
+
+ROLES = {"ana": Role.OPERATOR, "ben": Role.APPROVER, "cleo": Role.ADMIN}
+"""Who has which role, everywhere, unless a test says otherwise."""
+
+
+class Stage:
+    """`get` and `post` are asked as a person, or as nobody. Tokens are made once a person."""
+
+    def __init__(self, world: World, access: tuple[Access, ...] | None = None) -> None:
+        self.world = world
+        given = access if access is not None else tuple(Access(role=role, to=(person,)) for person, role in ROLES.items())
+        self.config = Config(
+            accounts=(Account(id=ACCOUNT),),
+            baselines=(Baseline(name="production"),),
+            product=Product(access=given),  # type: ignore[call-arg]
+        )
+        self.around: Surroundings = surroundings(self.wired)
+        self.app = application(self.wired, self.around)
+        self.client = TestClient(Protected(self.app, secure=False), raise_server_exceptions=False)
+        self._secrets: dict[str, str] = {}
+
+    def wired(self) -> Wired:
+        return Wired(path=Path("driftwatch.yaml"), config=self.config, installation=self.world.installation, types=2, baseline_folders={})
+
+    def secret(self, person: str) -> str:
+        if person not in self._secrets:
+            actor = Actor(person=person, method=Method.OS_USER)
+            self._secrets[person] = credentials.new_token(self.world.installation, actor, "test", timedelta(days=300)).secret
+        return self._secrets[person]
+
+    def get(self, path: str, who: str | None = "ana", **more: Any) -> Any:
+        return self.client.get(f"/api/v1{path}", headers=self._headers(who, more), **more)
+
+    def post(self, path: str, body: Any = None, who: str | None = "ana", **more: Any) -> Any:
+        return self.client.post(f"/api/v1{path}", json={} if body is None else body, headers=self._headers(who, more), **more)
+
+    def _headers(self, who: str | None, more: dict[str, Any]) -> dict[str, str]:
+        given: dict[str, str] = more.pop("headers", {})
+        return given | ({"Authorization": f"Bearer {self.secret(who)}"} if who else {})
