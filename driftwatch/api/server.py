@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from driftwatch.api.app import protected
 from driftwatch.config.sections import Product
@@ -23,14 +24,14 @@ STOP_S: Final = 3
 """How long running requests may go on after a stop."""
 
 
-class ProductListener:
-    """Serves what `loaded` gives until `stop`; port 0 takes a free one. Raises DriftwatchError when it cannot listen there."""
+class Listener:
+    """Serves an application until `stop`; port 0 takes a free one. Raises DriftwatchError when it cannot listen there."""
 
-    def __init__(self, product: Product, loaded: Callable[[], Wired]) -> None:
-        self._product = product
-        self._socket = _bound(product.listen, *product.address)
+    def __init__(self, app: ASGIApp, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+        self._scheme = "https" if tls else "http"
+        self._socket = _bound(host, port)
         config = uvicorn.Config(
-            protected(loaded),
+            app,
             http="h11",
             ws="none",
             lifespan="off",
@@ -44,7 +45,7 @@ class ProductListener:
             h11_max_incomplete_event_size=HEADERS_AT_MOST,
         )
         config.load()
-        config.ssl = _tls(product)
+        config.ssl = tls
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, name="product-listener", daemon=True)
 
@@ -53,7 +54,7 @@ class ProductListener:
         """Where it is reached on this machine."""
         host, port = self._socket.getsockname()[:2]
         shown = f"[{host}]" if ":" in str(host) else str(host)
-        return f"{'https' if self._product.tls_certificate else 'http'}://{shown}:{port}"
+        return f"{self._scheme}://{shown}:{port}"
 
     def start(self) -> None:
         self._thread.start()
@@ -68,9 +69,16 @@ class ProductListener:
         self._server.run(sockets=[self._socket])
 
 
-def _bound(listen: str, host: str, port: int) -> socket.socket:
+class ProductListener(Listener):
+    """Serves the API over the configuration that `loaded` gives."""
+
+    def __init__(self, product: Product, loaded: Callable[[], Wired]) -> None:
+        super().__init__(protected(loaded), *product.address, _tls(product))
+
+
+def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named: else asyncio leaves Nagle on, 40 ms an answer
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, port))
@@ -78,7 +86,7 @@ def _bound(listen: str, host: str, port: int) -> socket.socket:
     except OSError as error:
         made.close()
         remedy = "set `product.listen` to an address of this machine with a free port"
-        raise DriftwatchError(f"the product listener cannot listen on {listen}: {error.strerror}; {remedy}") from error
+        raise DriftwatchError(f"the product listener cannot listen on {host}:{port}: {error.strerror}; {remedy}") from error
     return made
 
 

@@ -66,11 +66,23 @@ def case(installation: Installation, finding_id: str) -> Case:
 
 
 def explained(uow: UnitOfWork, installation: Installation, finding: Finding) -> Explained | None:
-    """The logged calls that name the finding's resource, and which of them explain what."""
+    """The logged calls that name the finding's resource, and which of them explain what; None where no log of calls is read."""
+    return all_explained(uow, installation, [finding])[0]
+
+
+def all_explained(uow: UnitOfWork, installation: Installation, found: Sequence[Finding]) -> list[Explained | None]:
+    """As `explained`, of many findings, in their order."""
     if not installation.activity_sources and not uow.activity.sources():
-        return None
-    policy = PolicyVersions(installation.policy).get(uow, finding.policy_version, installation.policy)
-    return attribution.explain(uow, finding.drift, policy, Identities(policy.context), installation.clock())
+        return [None] * len(found)
+    versions, now = PolicyVersions(installation.policy), installation.clock()
+    people: dict[str, Identities] = {}
+    made: list[Explained | None] = []
+    for finding in found:
+        policy = versions.get(uow, finding.policy_version, installation.policy)
+        if finding.policy_version not in people:
+            people[finding.policy_version] = Identities(policy.context)
+        made.append(attribution.explain(uow, finding.drift, policy, people[finding.policy_version], now))
+    return made
 
 
 def ack(installation: Installation, finding_id: str, actor: Actor, ticket: str | None = None) -> Finding:

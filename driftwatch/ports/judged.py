@@ -39,6 +39,9 @@ class Findings(Protocol):
     def decisions(self, finding_id: str) -> Sequence[Json]:
         """`Decision.to_json` of each, oldest first."""
 
+    def last_decisions(self, finding_ids: Collection[str]) -> Mapping[str, Json]:
+        """The last decision on each of these findings, by finding."""
+
     def effects(self, record_ids: Sequence[str]) -> Iterator[Effect]:
         """What these change records decided, as last judged, by record, finding and path."""
 

@@ -20,7 +20,6 @@ from driftwatch.stores.schema import cells, decisions, findings, record_effects
 from driftwatch.stores.schema.judged import LIVE_ONLY, UNSETTLED_ONLY
 from driftwatch.stores.session import Session, cell_of, chunks, values_of
 
-_IS_LIVE = findings.c.state.in_(sorted(state.value for state in LIVE))
 _WHOLE = select(findings, cells.c.partition, cells.c.account, cells.c.region, cells.c.type).join(cells)
 _SAME = (
     *("id", "baseline", "resource_id", "resource", "drift_version", "before_fingerprint", "after_fingerprint", "settled"),
@@ -47,7 +46,7 @@ class SqlFindings:
     def live(self, baseline: str, cell: Cell) -> Iterator[Finding]:
         """The live findings of a cell, ordered by the resource's id."""
         mine = (findings.c.baseline == baseline) & (findings.c.cell == self._session.cell(cell))
-        for row in self._session.stream(_WHOLE.where(mine, _IS_LIVE).order_by(findings.c.resource, findings.c.id)):
+        for row in self._session.stream(_WHOLE.where(mine, LIVE_ONLY).order_by(findings.c.resource, findings.c.id)):
             yield _finding(row)
 
     def of_resource(self, baseline: str, cell: Cell, resource: str) -> Sequence[Finding]:
@@ -60,7 +59,7 @@ class SqlFindings:
         """The live findings of these resources of a cell, by their ids there; ordered by id."""
         mine = (findings.c.baseline == baseline) & (findings.c.cell == self._session.cell(cell))
         for chunk in chunks(sorted(set(resources))):
-            wanted = _WHOLE.where(mine, findings.c.resource.in_(chunk), _IS_LIVE)
+            wanted = _WHOLE.where(mine, findings.c.resource.in_(chunk), LIVE_ONLY)
             for row in self._session.all(wanted.order_by(findings.c.resource, findings.c.id)):
                 yield _finding(row)
 
@@ -107,7 +106,7 @@ class SqlFindings:
         if finding.state not in LIVE:
             return
         key = (findings.c.baseline == finding.baseline, findings.c.cell == cell, findings.c.resource_id == finding.resource_id)
-        other = self._session.one(select(findings.c.id).where(*key, _IS_LIVE, findings.c.id != finding.id))
+        other = self._session.one(select(findings.c.id).where(*key, LIVE_ONLY, findings.c.id != finding.id))
         if other:
             raise StoreError(f"{finding.resource_id} has a live finding already ({other.id}); a resource has at most one in a baseline")
 
@@ -133,6 +132,15 @@ class SqlFindings:
             for row in self._session.all(select(record_effects).where(record_effects.c.record_id.in_(chunk)).order_by(*order)):
                 yield Effect(record=row.record_id, finding=row.finding_id, path=row.path, verdict=Verdict(row.verdict), at=row.at)
 
+    def last_decisions(self, finding_ids: Collection[str]) -> Mapping[str, Json]:
+        """The last decision on each of these findings, by finding."""
+        found: dict[str, Json] = {}
+        for chunk in chunks(finding_ids):
+            last = select(func.max(decisions.c.decision)).where(decisions.c.finding_id.in_(chunk)).group_by(decisions.c.finding_id)
+            rows = self._session.all(select(decisions.c.finding_id, decisions.c.body).where(decisions.c.decision.in_(last)))
+            found |= {row.finding_id: row.body for row in rows}
+        return found
+
     def decisions(self, finding_id: str) -> Sequence[Json]:
         """`Decision.to_json` of each, oldest first."""
         mine = select(decisions.c.body).where(decisions.c.finding_id == finding_id)
@@ -140,7 +148,7 @@ class SqlFindings:
 
     def standings(self) -> Iterator[Standing]:
         """Where every live finding stands, without their drifts; ordered by id."""
-        yield from self._standings(_IS_LIVE)
+        yield from self._standings(LIVE_ONLY)
 
     def unsettled(self) -> Iterator[Standing]:
         """Every finding whose first settled decision is still to come, closed ones, too; ordered by id."""
@@ -163,7 +171,7 @@ class SqlFindings:
     def counts(self) -> Mapping[tuple[str, str, bool], int]:
         """Live findings by (state, current verdict, settled)."""
         group = (findings.c.state, findings.c.verdict_current, findings.c.settled)
-        rows = self._session.all(select(*group, func.count().label("number")).where(_IS_LIVE).group_by(*group))
+        rows = self._session.all(select(*group, func.count().label("number")).where(LIVE_ONLY).group_by(*group))
         return {(row.state, row.verdict_current, row.settled): row.number for row in rows}
 
 

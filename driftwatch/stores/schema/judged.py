@@ -20,7 +20,7 @@ findings = Table(
     Column("cell", Number, ForeignKey("cells.cell"), nullable=False),
     Column("resource_id", SafeText, nullable=False),
     Column("resource", SafeText, nullable=False),
-    Column("state", SafeText, nullable=False, index=True),
+    Column("state", SafeText, nullable=False),
     Column("drift", JsonBytes, nullable=False),
     Column("drift_version", SafeText, nullable=False),
     Column("before_fingerprint", Digest),

@@ -49,4 +49,5 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary),
         sa.Column("headers", JsonBytes),
     )
+    op.drop_index("ix_findings_state", "findings")  # it drew SQLite's planner away from the indexes that give the order
     op.create_index("ix_findings_live_seen", "findings", ["first_seen", "id"], sqlite_where=_LIVE, postgresql_where=_LIVE)
