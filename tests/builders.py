@@ -332,6 +332,7 @@ def measures(accounts: int = 3) -> Measures:
         baselines={"production": at("03-01 12:00")},
         sources={"tickets": SourceMeasure(last_success_at=at("03-10 11:55"), set_aside=1)},
         store_bytes=40_960,
+        unread_accounts=1,
         scopes={
             (account, region): ScopeMeasure(
                 states={state: number for number, state in enumerate(states, start=1)},
@@ -344,7 +345,9 @@ def measures(accounts: int = 3) -> Measures:
         handled=HandledMeasure(
             acknowledged=(600.0, 90_000.0),
             disposed=(7200.0,),
+            acknowledge_late=1,
             review_due=at("03-10 18:00"),
+            reviews={"running": 2, "last_quarter": 1},
             exceptions={"active": 2, "requested": 1},
             exception_expiry=at("03-20 12:00"),
         ),

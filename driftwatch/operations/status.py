@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from driftwatch.domain.authorization.clocks import Clock, review_over
 from driftwatch.domain.authorization.exception_lifecycle import ExceptionStatus
 from driftwatch.domain.authorization.exception_lifecycle import status as exception_status
 from driftwatch.domain.blinding import blind_cells
+from driftwatch.domain.change import SourceStatus
 from driftwatch.domain.decision import UNCOVERED, Verdict
 from driftwatch.domain.drift import Blinds
 from driftwatch.domain.exception import ExceptionRecord
@@ -86,8 +88,7 @@ def exit_code(installation: Installation, cells: Iterable[CellStatus]) -> int:
 def overview(installation: Installation) -> Overview:
     """The state of the installation, read from the store alone."""
     cells = sorted(statuses(installation), key=lambda status: status.cell)
-    known = {status.cell.account for status in cells}
-    unread = tuple(account for account in installation.accounts if account not in known)
+    unread = _unread(installation, cells)
     with installation.store.read() as uow:
         findings = tuple(uow.findings.all(tuple(LIVE)))
         latest = uow.scans.latest()
@@ -107,6 +108,11 @@ def overview(installation: Installation) -> Overview:
     )
 
 
+def _unread(installation: Installation, cells: Iterable[CellStatus]) -> tuple[str, ...]:
+    known = {status.cell.account for status in cells}
+    return tuple(account for account in installation.accounts if account not in known)
+
+
 def measure(installation: Installation) -> Measures:
     """The state in numbers, as the metrics show it."""
     cells = statuses(installation)
@@ -118,7 +124,7 @@ def measure(installation: Installation) -> Measures:
         counts = dict(uow.findings.counts())
         live, closed = list(uow.findings.standings()), list(uow.findings.closed_since(installation.clock() - HANDLED_WITHIN))
         exceptions = list(uow.exceptions.all())
-        sources = list(uow.changes.sources())
+        sources = {source.name: source for source in uow.changes.sources()}
     scopes = _scopes(cells, installation)
     completions = [scope.oldest_completion for scope in scopes.values()]
     return Measures(
@@ -131,13 +137,19 @@ def measure(installation: Installation) -> Measures:
         last_scan_ended_at=next((scan.ended_at for scan in scans if scan.ended_at), None),
         last_complete_scan_ended_at=_last_whole(scans, sum(1 for status in cells if status.reason != NOT_CONFIGURED)),
         baselines={name: version.created_at for name, version in active.items()},
-        sources={source.name: SourceMeasure(last_success_at=source.last_success_at, set_aside=len(source.set_aside)) for source in sources},
+        sources={source.name: _source(sources.get(source.name)) for source in installation.sources},
         store_bytes=size,
         scopes=scopes,
+        unread_accounts=len(_unread(installation, cells)),
         activity=population.measure(installation, [status.cell for status in cells]),
         deviations={"current": len(installation.policy.deviations) - over, "expired": over},
         handled=_handled(live, closed, exceptions, installation.clock()),
     )
+
+
+def _source(known: SourceStatus | None) -> SourceMeasure:
+    """One that is configured and was never read stands here, too: it allows nothing yet."""
+    return SourceMeasure(last_success_at=known.last_success_at if known else None, set_aside=len(known.set_aside) if known else 0)
 
 
 def _handled(live: Sequence[Standing], closed: Sequence[Standing], exceptions: Sequence[ExceptionRecord], now: datetime) -> HandledMeasure:
@@ -148,11 +160,27 @@ def _handled(live: Sequence[Standing], closed: Sequence[Standing], exceptions: S
     ends = [item.expires_at for item, status_ in stand if status_ is ExceptionStatus.ACTIVE and item.expires_at]
     return HandledMeasure(
         acknowledged=tuple((at - since).total_seconds() for at, since in seen if at),
+        acknowledge_late=sum(1 for item in live if _acknowledgement_late(item)),
         disposed=tuple((at - since).total_seconds() for at, since in ended if at),
         review_due=min(pending, default=None),
+        reviews=Counter(stage for item in live if (stage := _review_stage(item, now))),
         exceptions=Counter(status_.value for _, status_ in stand),
         exception_expiry=min(ends, default=None),
     )
+
+
+def _acknowledgement_late(item: Standing) -> bool:
+    waits = item.state is FindingState.OPEN and item.verdict_current in UNCOVERED
+    return waits and Clock.ACKNOWLEDGE.value in item.handling.alerted
+
+
+def _review_stage(item: Standing, now: datetime) -> str | None:
+    """How the review of an emergency change stands. One that was missed is owed until somebody decides about the finding."""
+    struck = item.handling.alerted
+    if item.verdict_current is Verdict.EMERGENCY_PENDING_REVIEW:
+        return "overdue" if review_over(item, now) else "last_quarter" if Clock.REVIEW_75.value in struck else "running"
+    missed = item.verdict_current in UNCOVERED and item.state is not FindingState.RATIFIED
+    return "overdue" if missed and Clock.REVIEW_100.value in struck else None
 
 
 def _disposed_at(item: Standing) -> datetime | None:

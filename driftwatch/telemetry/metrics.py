@@ -64,6 +64,9 @@ class Metrics:
         self.scan_seconds = Gauge("driftwatch_scan_duration_seconds", "How long the last scan took", registry=registry)
         self.scan_calls = Gauge("driftwatch_scan_calls", "API calls of the last scan", registry=registry)
         self.cell_seconds = Histogram("driftwatch_cell_read_seconds", "Reading one cell", buckets=CELL_BUCKETS, registry=registry)
+        self.interval = Gauge(
+            "driftwatch_scan_interval_seconds", "The longest time from one scheduled scan to the next, jitter included", registry=registry
+        )
         self.ticks = Counter("driftwatch_scan_ticks", "Ticks of the schedule", ["result"], registry=registry)
         self.stuck = Counter("driftwatch_scan_stuck", "Scans that were declared stuck and freed", registry=registry)
         self.in_progress = Gauge("driftwatch_scan_in_progress", "1 while a scan or a refresh is worked on", registry=registry)

@@ -56,6 +56,8 @@ def _cells(measures: Measures) -> Iterator[Metric]:
     for reason, count in sorted(measures.gaps.items()):
         gaps.add_metric([reason], count)
     yield gaps
+    text = "Configured accounts of which no scan ever named a cell"
+    yield GaugeMetricFamily("driftwatch_accounts_unread", text, value=measures.unread_accounts)
     ratios: Labelled = {(account,): ratio for account, ratio in coverage(measures.cells).items()}
     yield from collapsed("driftwatch_coverage_ratio", "Share of cells that are read and compared", ("account",), ratios, ACCOUNTS_SHOWN)
 

@@ -10,7 +10,7 @@ from driftwatch.domain.snapshot import CellState, GapReason
 from driftwatch.operations import describe, status
 from driftwatch.operations.scan import ScanOrder
 from driftwatch.operations.serving import scan_order, wanted
-from tests.world import ACCOUNT, BUCKETS, GROUPS, World, settled_world
+from tests.world import ACCOUNT, BUCKETS, GROUPS, FakeSource, World, settled_world
 
 SCOPE = (ACCOUNT, "eu-west-1")
 
@@ -114,6 +114,15 @@ def test_cells_past_freshness_are_counted() -> None:
     measures = status.measure(world.installation)
     assert measures.scopes[SCOPE].past_freshness == 2
     assert measures.cells == {(ACCOUNT, "stale"): 2}
+
+
+def test_what_is_configured_and_was_never_read_is_not_left_out_of_the_measures() -> None:
+    world = settled_world()
+    world.change(accounts=[ACCOUNT, "222222222222"], sources=[*world.installation.sources, FakeSource(name="new")])
+    measures = status.measure(world.installation)
+    assert measures.unread_accounts == 1
+    assert measures.sources["new"].last_success_at is None
+    assert measures.sources["tickets"].last_success_at is not None
 
 
 # --- documents -------------------------------------------------------------------------------------------------------------------------

@@ -77,6 +77,7 @@ def test_every_number_comes_through() -> None:
     assert value(found, "driftwatch_baseline_pending_drifts") == 1
     assert value(found, "driftwatch_records_set_aside", source="tickets") == 1
     assert value(found, "driftwatch_store_bytes") == 40_960
+    assert value(found, "driftwatch_accounts_unread") == 1
 
 
 def test_what_never_happened_is_so_long_ago_that_every_threshold_is_passed() -> None:
