@@ -6,11 +6,13 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Self
 
 import uvicorn
 
 from driftwatch.api.app import protected
+from driftwatch.api.entrance import Entrance
+from driftwatch.api.strict_http import StrictProtocol
 from driftwatch.config.sections import Product
 from driftwatch.errors import DriftwatchError, InputError, Place
 from driftwatch.wiring import Wired
@@ -24,14 +26,16 @@ STOP_S: Final = 3
 
 
 class ProductListener:
-    """Serves what `loaded` gives until `stop`; port 0 takes a free one. Raises DriftwatchError when it cannot listen there."""
+    """Serves what `loaded` gives from `start` to `stop`, or as a context. Its address is taken when it is made, and refuses callers
+    until it starts; port 0 takes a free one. Raises DriftwatchError when it cannot listen there.
+    """
 
-    def __init__(self, product: Product, loaded: Callable[[], Wired]) -> None:
+    def __init__(self, product: Product, loaded: Callable[[], Wired], entrance: Entrance | None = None) -> None:
         self._product = product
         self._socket = _bound(product.listen, *product.address)
         config = uvicorn.Config(
-            protected(loaded),
-            http="h11",
+            protected(loaded, entrance),
+            http=StrictProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -55,7 +59,19 @@ class ProductListener:
         shown = f"[{host}]" if ":" in str(host) else str(host)
         return f"{'https' if self._product.tls_certificate else 'http'}://{shown}:{port}"
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Begins to stop; what runs may end while others stop, too. `stop` waits for it."""
+        self._server.should_exit = True
+
     def start(self) -> None:
+        try:
+            self._socket.listen(CONNECTIONS)
+        except OSError as error:  # somebody else took the address and began first
+            raise _unable(self._product.listen, error) from error
         self._thread.start()
 
     def stop(self) -> None:
@@ -74,12 +90,15 @@ def _bound(listen: str, host: str, port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, port))
-        made.listen(CONNECTIONS)
     except OSError as error:
         made.close()
-        remedy = "set `product.listen` to an address of this machine with a free port"
-        raise DriftwatchError(f"the product listener cannot listen on {listen}: {error.strerror}; {remedy}") from error
+        raise _unable(listen, error) from error
     return made
+
+
+def _unable(listen: str, error: OSError) -> DriftwatchError:
+    remedy = "set `product.listen` to an address of this machine with a free port"
+    return DriftwatchError(f"the product listener cannot listen on {listen}: {error.strerror}; {remedy}")
 
 
 def _tls(product: Product) -> ssl.SSLContext | None:

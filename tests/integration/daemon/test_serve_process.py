@@ -178,7 +178,8 @@ def test_a_second_daemon_on_the_same_store_is_refused(tmp_path: Path, cloud: Clo
     place = Place(tmp_path, cloud.aws.url, ACCOUNT)
     first = serve(place)
     first.until_ready()
-    place.config.write_text(place.config.read_text().replace(str(place.port), str(free_port())))
+    others = place.config.read_text().replace(str(place.port), str(free_port())).replace(str(place.product_port), str(free_port()))
+    place.config.write_text(others)
     refused = place.run("serve")
     assert refused.returncode == 1
     assert "another daemon works on this store" in refused.stderr
