@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from driftwatch import __version__, plugins
 from driftwatch.api import entrance as doors
-from driftwatch.api import problems
+from driftwatch.api import oidc, problems
 from driftwatch.api.entrance import Entrance
 from driftwatch.api.guard import Surroundings, surroundings
 from driftwatch.api.headers import Protected
@@ -40,6 +40,7 @@ def application(loaded: Callable[[], Wired], around: Surroundings | None = None,
     for name in plugins.words("driftwatch.api.routes"):
         app.include_router(plugins.load("driftwatch.api.routes", name).routes.router, prefix=PREFIX)
     app.include_router(doors.router)
+    app.include_router(oidc.router)
     return app
 
 

@@ -10,11 +10,13 @@ from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from driftwatch.api.attempts import Attempts
 from driftwatch.api.first_link import FirstLink
 from driftwatch.api.guard import Surroundings, address_of, cookie_name, count_failure, refuse_foreign, too_many
 from driftwatch.api.limits import Limiter
 from driftwatch.api.notices import button, notice
 from driftwatch.api.problems import Problem
+from driftwatch.api.provider import Providers
 from driftwatch.domain.baseline import Actor
 from driftwatch.errors import RefusedError
 from driftwatch.operations import credentials, identify
@@ -32,9 +34,11 @@ Code = Annotated[str, Query(max_length=100)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entrance:
-    """What signing in remembers: the first-run link, and how often an address knocks."""
+    """What signing in remembers: the first-run link, sign-ins that have begun, the identity provider, how often an address knocks."""
 
     first: FirstLink | None = None
+    attempts: Attempts = field(default_factory=Attempts)
+    providers: Providers = field(default_factory=Providers)
     knocks: Limiter = field(default_factory=lambda: Limiter(60, 300.0))
 
 

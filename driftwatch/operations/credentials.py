@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import secrets
 from collections.abc import Sequence
@@ -125,7 +126,8 @@ def sign_in(installation: Installation, actor: Actor, longest: timedelta, replac
 
 def stranger(installation: Installation, iss: str, sub: str) -> RefusedError:
     """The refusal of somebody whom the identity provider knows and people.yaml does not; the ledger tells of the attempt."""
-    why = f"nobody in people.yaml is the subject {sub!r} of {iss}; add `oidc: [{{iss: {iss}, sub: {sub}}}]` to a person"
+    entry = f"oidc: [{{iss: {json.dumps(iss)}, sub: {json.dumps(sub)}}}]"
+    why = f"nobody in people.yaml is the subject {sub!r} of {iss}; add `{entry}` to a person"
     body = {"action": "sign_in", "object": iss, "person": None, "why": why, "method": Method.OIDC.value, "iss": iss, "sub": sub}
     with installation.store.write() as uow:
         uow.ledger.append(installation.clock(), "attempt_denied", body)

@@ -79,6 +79,22 @@ class Place:
         except urllib.error.URLError:
             return 0, ""
 
+    def product(self, path: str, form: str | None = None, cookie: str = "") -> tuple[int, str]:
+        """(status, the cookie that was set, without its attributes) of the product listener."""
+        url = f"http://127.0.0.1:{self.product_port}"
+        body = None if form is None else form.encode()
+        request = urllib.request.Request(url + path, body, {"Origin": url, "Cookie": cookie})
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return answer.status, answer.headers.get("Set-Cookie", "").partition(";")[0]
+        except urllib.error.HTTPError as error:
+            return error.code, ""
+
+    def product_bytes(self, path: str, cookie: str) -> bytes:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.product_port}{path}", headers={"Cookie": cookie})
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return bytes(answer.read())
+
     def metric(self, name: str, **labels: str) -> float | None:
         return scraped(self.get("/metrics")[1]).get((name, tuple(sorted(labels.items()))))
 

@@ -23,6 +23,8 @@ from tests.unit.api.caller import Stage
 from tests.world import ANA, PEOPLE, World
 
 OPEN = {
+    ("GET", "/sign-in"),
+    ("GET", "/sign-in/callback"),
     ("GET", "/sign-in/first"),
     ("POST", "/sign-in/first"),
     ("POST", "/sign-out"),
