@@ -21,6 +21,7 @@ from driftwatch import plugins
 from driftwatch.baseline_files.files import FileBaselines
 from driftwatch.config import Config, installation_key
 from driftwatch.config import load as load_config
+from driftwatch.config.sections import FIXED as PRODUCT_FIXED
 from driftwatch.documents import people as people_documents
 from driftwatch.documents import policies
 from driftwatch.documents.people import People
@@ -65,16 +66,23 @@ class Wired:
 
     def token(self) -> str | None:
         """The bearer token of the operations listener; raises InputError for an empty or unreadable file."""
-        file = self.config.operations.token_file
-        if file is None:
-            return None
-        try:
-            token = file.read_text().strip()
-        except OSError as error:
-            raise InputError(f"the token file cannot be read: {error.strerror}", place=Place(str(file))) from error
-        if len(token) < 16:
-            raise InputError("a token of fewer than 16 characters", expected="at least 16 random characters", place=Place(str(file)))
-        return token
+        return _secret(self.config.operations.token_file, "a token")
+
+    def client_secret(self) -> str | None:
+        """What the identity provider knows driftwatch by; raises InputError for an empty or unreadable file."""
+        return _secret(self.config.product.oidc.client_secret_file if self.config.product.oidc else None, "a client secret")
+
+
+def _secret(file: Path | None, what: str) -> str | None:
+    if file is None:
+        return None
+    try:
+        secret = file.read_text().strip()
+    except OSError as error:
+        raise InputError(f"the file of {what} cannot be read: {error.strerror}", place=Place(str(file))) from error
+    if len(secret) < 16:
+        raise InputError(f"{what} of fewer than 16 characters", expected="at least 16 random characters", place=Place(str(file)))
+    return secret
 
 
 def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store | None = None) -> Wired:
@@ -145,7 +153,7 @@ def reload(running: Wired, env: Mapping[str, str] | None = None) -> Wired:
         "installation_key": (running.installation.key_id, made.installation.key_id),
         "operations.listen": (before.operations.listen, after.operations.listen),
         "log": (before.log, after.log),
-    }
+    } | {f"product.{name}": (getattr(before.product, name), getattr(after.product, name)) for name in PRODUCT_FIXED}
     changed = [name for name, (was, now_) in fixed.items() if was != now_]
     if changed:
         made.end_calls()

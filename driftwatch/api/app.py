@@ -8,7 +8,9 @@ from typing import Final, cast
 from fastapi import FastAPI
 
 from driftwatch import __version__, plugins
-from driftwatch.api import problems
+from driftwatch.api import entrance as doors
+from driftwatch.api import oidc, problems
+from driftwatch.api.entrance import Entrance
 from driftwatch.api.guard import Surroundings, surroundings
 from driftwatch.api.headers import Protected
 from driftwatch.api.repeats import AnsweredBefore
@@ -19,7 +21,7 @@ MOST_BODY: Final = 1_048_576
 """Bytes of a request's body; a longer one is refused before it is read."""
 
 
-def application(loaded: Callable[[], Wired], around: Surroundings | None = None) -> FastAPI:
+def application(loaded: Callable[[], Wired], around: Surroundings | None = None, entrance: Entrance | None = None) -> FastAPI:
     """The API over the configuration that `loaded` gives at the moment of each request."""
     app = FastAPI(
         title="driftwatch",
@@ -32,13 +34,16 @@ def application(loaded: Callable[[], Wired], around: Surroundings | None = None)
         redirect_slashes=False,
     )
     app.state.around = around or surroundings(loaded)
+    app.state.entrance = entrance or Entrance()
     problems.install(app)
     app.add_exception_handler(AnsweredBefore, lambda _request, known: cast(AnsweredBefore, known).response)
     for name in plugins.words("driftwatch.api.routes"):
         app.include_router(plugins.load("driftwatch.api.routes", name).routes.router, prefix=PREFIX)
+    app.include_router(doors.router)
+    app.include_router(oidc.router)
     return app
 
 
-def protected(loaded: Callable[[], Wired], around: Surroundings | None = None) -> Protected:
+def protected(loaded: Callable[[], Wired], entrance: Entrance | None = None) -> Protected:
     """The application as it is served."""
-    return Protected(application(loaded, around), secure=loaded().config.product.secure)
+    return Protected(application(loaded, entrance=entrance), secure=loaded().config.product.secure)

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from driftwatch.errors import BusyError, DriftwatchError, InputError, NotFoundError, RefusedError, SourceError, StoreError
 from driftwatch.telemetry import logs
@@ -26,6 +27,8 @@ _STATUS: Final = (
 )
 """The first class that fits; a refusal is HTTP's "understood, and will not be done"."""
 RETRY_AFTER_S: Final = 5
+TOLD: Final = "driftwatch.told"
+"""Where a request's scope holds the error that was logged and answered: the framework raises it once more."""
 
 
 class ProblemPart(BaseModel):
@@ -77,8 +80,15 @@ def unexpected(error: BaseException) -> Response:
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, text).response(f"urn:driftwatch:error:{error_id}")
 
 
+def _unforeseen(request: Request, error: Exception) -> Response:
+    request.scope[TOLD] = error
+    return unexpected(error)
+
+
 def install(app: FastAPI) -> None:
     """Has every error of the application answered as a problem."""
+    app.add_exception_handler(Exception, _unforeseen)
+    app.add_exception_handler(ClientDisconnect, lambda _request, _error: Response(status_code=HTTPStatus.REQUEST_TIMEOUT))
     app.add_exception_handler(Problem, lambda _request, error: _as(Problem, error).response())
     app.add_exception_handler(DriftwatchError, lambda _request, error: of_error(_as(DriftwatchError, error)).response())
     app.add_exception_handler(RequestValidationError, _refused)

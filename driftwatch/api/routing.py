@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from driftwatch.api.guard import permitted
 from driftwatch.api.problems import MEDIA_TYPE, ProblemDocument
@@ -37,11 +38,25 @@ _ALWAYS: Final = (400, 401, 403, 404, 422, 429, 500, 503)
 _WRITING: Final = (409, 413, 415)
 
 
+class GuardedRoute(StrictRoute):
+    """A route behind the guard: who is asking, and whether they may, is settled before a byte of the body is looked at."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        needs = Permission((self.openapi_extra or {})[PERMISSION])
+
+        async def guarded(request: Request) -> Response:
+            await run_in_threadpool(permitted, needs, request)
+            return await handle(request)
+
+        return guarded
+
+
 class Routes:
     """The routes about one noun. `read` is for GET, `write` for POST; both give the caller's rights to be checked first."""
 
     def __init__(self, noun: str) -> None:
-        self.router = APIRouter(tags=[noun], route_class=StrictRoute)
+        self.router = APIRouter(tags=[noun], route_class=GuardedRoute)
 
     def read(self, path: str, gives: Any, *, needs: Permission = Permission.READ, **more: Any) -> Callable[[F], F]:
         """A route that changes nothing. `gives` is the model of its answer: for the API's document; handlers answer with bytes."""
@@ -68,7 +83,6 @@ class Routes:
                 status_code=status,
                 response_model=None,
                 responses=answers,
-                dependencies=[Depends(permitted(needs))],
                 openapi_extra={PERMISSION: needs.value},
                 summary=(handler.__doc__ or "").strip().partition("\n")[0].rstrip("."),
                 **more,

@@ -6,12 +6,14 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Self
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from driftwatch.api.app import protected
+from driftwatch.api.entrance import Entrance
+from driftwatch.api.strict_http import StrictProtocol
 from driftwatch.config.sections import Product
 from driftwatch.errors import DriftwatchError, InputError, Place
 from driftwatch.wiring import Wired
@@ -25,14 +27,17 @@ STOP_S: Final = 3
 
 
 class Listener:
-    """Serves an application until `stop`; port 0 takes a free one. Raises DriftwatchError when it cannot listen there."""
+    """Serves an application from `start` to `stop`, or as a context. Its address is taken when it is made, and refuses callers until it
+    starts; port 0 takes a free one. Raises DriftwatchError when it cannot listen there.
+    """
 
     def __init__(self, app: ASGIApp, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._scheme = "https" if tls else "http"
+        self._address = f"{host}:{port}"
         self._socket = _bound(host, port)
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=StrictProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -56,7 +61,19 @@ class Listener:
         shown = f"[{host}]" if ":" in str(host) else str(host)
         return f"{self._scheme}://{shown}:{port}"
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Begins to stop; what runs may end while others stop, too. `stop` waits for it."""
+        self._server.should_exit = True
+
     def start(self) -> None:
+        try:
+            self._socket.listen(CONNECTIONS)
+        except OSError as error:  # somebody else took the address and began first
+            raise _unable(self._address, error) from error
         self._thread.start()
 
     def stop(self) -> None:
@@ -72,8 +89,8 @@ class Listener:
 class ProductListener(Listener):
     """Serves the API over the configuration that `loaded` gives."""
 
-    def __init__(self, product: Product, loaded: Callable[[], Wired]) -> None:
-        super().__init__(protected(loaded), *product.address, _tls(product))
+    def __init__(self, product: Product, loaded: Callable[[], Wired], entrance: Entrance | None = None) -> None:
+        super().__init__(protected(loaded, entrance), *product.address, _tls(product))
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -82,12 +99,15 @@ def _bound(host: str, port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, port))
-        made.listen(CONNECTIONS)
     except OSError as error:
         made.close()
-        remedy = "set `product.listen` to an address of this machine with a free port"
-        raise DriftwatchError(f"the product listener cannot listen on {host}:{port}: {error.strerror}; {remedy}") from error
+        raise _unable(f"{host}:{port}", error) from error
     return made
+
+
+def _unable(listen: str, error: OSError) -> DriftwatchError:
+    remedy = "set `product.listen` to an address of this machine with a free port"
+    return DriftwatchError(f"the product listener cannot listen on {listen}: {error.strerror}; {remedy}")
 
 
 def _tls(product: Product) -> ssl.SSLContext | None:

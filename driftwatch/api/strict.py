@@ -34,7 +34,10 @@ class StrictRoute(APIRoute):
         async def strictly(request: Request) -> Response:
             if self.body_field is not None and request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
                 raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body has to be JSON: Content-Type: application/json")
-            return await handle(StrictRequest(request.scope, request.receive))
+            strict = StrictRequest(request.scope, request.receive)
+            if self.body_field is not None:
+                await strict.json()  # now: what FastAPI makes of an error while it reads a body says less
+            return await handle(strict)
 
         return strictly
 

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,16 +75,14 @@ class Daemon:
         self._metrics = metrics
         self._report_to = report
         self._holder = holder()
-        self._pace = pace
-        self._monotonic = monotonic
+        self._pace, self._monotonic = pace, monotonic
         self._stopping = threading.Event()
-        self._asked_to_stop = False
-        self._asked_to_reload = False
+        self._asked_to_stop = self._asked_to_reload = False
         self._log = structlog.get_logger()
         self._traffic = Traffic(metrics)
         self._worker = Worker(
             holder=self._holder,
-            loaded=lambda: self._loaded,
+            loaded=self.loaded,
             metrics=metrics,
             report=self._report,
             stopping=self._stopping,
@@ -91,7 +90,7 @@ class Daemon:
             monotonic=monotonic,
         )
         self._ticks = Ticks(self.request_scan, lambda: self._worker.job is not None, metrics)
-        self._keeper = LedgerKeeper(lambda: self._loaded, metrics, self._stopping, every_s=pace.heartbeat_s, monotonic=monotonic)
+        self._keeper = LedgerKeeper(self.loaded, metrics, self._stopping, every_s=pace.heartbeat_s, monotonic=monotonic)
         self._clockwork = Clockwork(lambda: self.installation, metrics, self._report, self._stopping)
         self._watcher = Watcher(self._holder, lambda: self.installation, metrics, self._report, self._stopping, self._asks(), monotonic)
         self._started = False
@@ -105,6 +104,10 @@ class Daemon:
     def installation(self) -> Installation:
         """What is in force."""
         return self._loaded.installation
+
+    def loaded(self) -> Wired:
+        """What is in force, with its configuration."""
+        return self._loaded
 
     def token(self) -> str | None:
         """The bearer token of the operations listener, as last loaded."""
@@ -187,17 +190,19 @@ class Daemon:
         self._log.info("stopped", in_time=ended)
         return ended and not leaving.is_alive()
 
-    def run(self) -> int:
-        """Runs until SIGTERM or SIGINT, and answers with the exit code; SIGHUP reloads. For the main thread."""
+    def run(self, beside: AbstractContextManager[object]) -> int:
+        """Runs until SIGTERM or SIGINT, for the main thread, and answers with the exit code; SIGHUP reloads. `beside` is entered once the
+        lease is taken, and left before anything stops."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_hang_up)
         self.start()
-        while not (self._asked_to_stop or self._stopping.is_set()):
-            time.sleep(0.1)
-            if self._asked_to_reload:
-                self._asked_to_reload = False
-                self.reload()
+        with beside if self._started else nullcontext():
+            while not (self._asked_to_stop or self._stopping.is_set()):
+                time.sleep(0.1)
+                if self._asked_to_reload:
+                    self._asked_to_reload = False
+                    self.reload()
         self.stop()
         return 1 if self._fatal else 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import secrets
 from collections.abc import Sequence
@@ -98,8 +99,9 @@ def by_token(installation: Installation, secret: str) -> Actor | None:
     return Actor(person=token.person, method=Method.TOKEN, assurance=Assurance.LOCAL)
 
 
-def sign_in(installation: Installation, actor: Actor, longest: timedelta) -> str:
-    """Begins a session; answers with the secret for the cookie. Raises RefusedError for somebody who is not among the people."""
+def sign_in(installation: Installation, actor: Actor, longest: timedelta, replaces: str = "") -> str:
+    """Begins a session; answers with the secret for the cookie. The session under the digest `replaces` ends: each sign-in has a secret of
+    its own. Raises RefusedError for somebody who is not among the people."""
     _require_known(installation, actor.person)
     now = installation.clock()
     secret = secrets.token_urlsafe(RANDOM_BYTES)
@@ -114,9 +116,22 @@ def sign_in(installation: Installation, actor: Actor, longest: timedelta) -> str
     )
     with installation.store.write() as uow:
         uow.sessions.forget(now - LONGEST)
+        before = uow.sessions.get(replaces) if replaces else None
+        if before and before.ended_at is None:
+            uow.sessions.save(replace(before, ended_at=now))
         uow.sessions.save(session)
         uow.ledger.append(now, "signed_in", _who(actor))
     return secret
+
+
+def stranger(installation: Installation, iss: str, sub: str) -> RefusedError:
+    """The refusal of somebody whom the identity provider knows and people.yaml does not; the ledger tells of the attempt."""
+    entry = f"oidc: [{{iss: {json.dumps(iss)}, sub: {json.dumps(sub)}}}]"
+    why = f"nobody in people.yaml is the subject {sub!r} of {iss}; add `{entry}` to a person"
+    body = {"action": "sign_in", "object": iss, "person": None, "why": why, "method": Method.OIDC.value, "iss": iss, "sub": sub}
+    with installation.store.write() as uow:
+        uow.ledger.append(installation.clock(), "attempt_denied", body)
+    return RefusedError(why)
 
 
 def by_session(installation: Installation, secret: str, idle: timedelta) -> Actor | None:

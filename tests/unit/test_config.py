@@ -163,7 +163,10 @@ def test_the_schema_describes_every_setting_and_every_kind_of_source() -> None:
     assert kinds == list(plugins.words("driftwatch.change_sources"))
     sections = [schema, *schema["$defs"].values(), *schema["properties"]["change_sources"]["items"]["oneOf"]]
     undescribed = [
-        name for part in sections for name, item in part["properties"].items() if not item.get("description") and "const" not in item
+        name
+        for part in sections
+        for name, item in part.get("properties", {}).items()
+        if not item.get("description") and "const" not in item
     ]
     assert set(undescribed) == {"name"}, "only the name of a source, which is explained with the sources"
 

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from driftwatch.api.app import application
-from driftwatch.api.guard import Surroundings, surroundings
+from driftwatch.api.guard import COOKIE, Surroundings, surroundings
 from driftwatch.api.headers import Protected
 from driftwatch.config.model import Config
 from driftwatch.config.sections import Access, Account, Baseline, Product
@@ -47,6 +47,12 @@ class Stage:
             actor = Actor(person=person, method=Method.OS_USER)
             self._secrets[person] = credentials.new_token(self.world.installation, actor, "test", timedelta(days=300)).secret
         return self._secrets[person]
+
+    def sign_in(self, actor: Actor) -> str:
+        """A session of that person, whose cookie the client has from now on."""
+        secret = credentials.sign_in(self.world.installation, actor, timedelta(hours=12))
+        self.client.cookies.set(COOKIE, secret, domain="testserver.local")
+        return secret
 
     def get(self, path: str, who: str | None = "ana", **more: Any) -> Any:
         return self.client.get(f"/api/v1{path}", headers=self._headers(who, more), **more)
