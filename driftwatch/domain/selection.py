@@ -21,3 +21,5 @@ class FindingSelection:
     baselines: tuple[str, ...] = ()
     since: datetime | None = None
     """Only findings that were first seen at this time or later."""
+    until: datetime | None = None
+    """Only findings that were first seen at this time or before."""

@@ -26,6 +26,9 @@ class Findings(Protocol):
     def page(self, wanted: FindingSelection, after: tuple[datetime, str] | None, limit: int) -> Sequence[Finding]:
         """At most `limit` of them, the most recent first: those that were first seen before, or then with a smaller id than, `after`."""
 
+    def tally(self, wanted: FindingSelection) -> Mapping[tuple[str, str], int]:
+        """How many of them there are, by (state, current verdict)."""
+
     def beginning_with(self, prefix: str, limit: int) -> Sequence[Finding]:
         """At most `limit` findings whose ids begin so, ordered by id."""
 

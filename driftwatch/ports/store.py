@@ -34,6 +34,11 @@ class Scans(Protocol):
     def finish(self, scan: Scan) -> None: ...
     def get(self, scan_id: str) -> Scan | None: ...
     def latest(self, limit: int = 1) -> Sequence[Scan]: ...
+    def page(self, after: tuple[datetime, str] | None, limit: int) -> Sequence[Scan]:
+        """At most `limit` of them, the newest first: those that began before, or then with a smaller id than, `after`."""
+
+    def outcomes(self, scan_id: str, accounts: Collection[str] | None = None) -> Mapping[str, int]:
+        """How many readings of the scan ended how (`Outcome`); of cells in these accounts (None: in any)."""
 
 
 class Cells(Protocol):
@@ -56,6 +61,9 @@ class Cells(Protocol):
 
     def gaps(self, cell: Cell) -> Sequence[Gap]:
         """The gaps of the cell's last reading."""
+
+    def progress(self, scan_id: str) -> tuple[int, int]:
+        """How many cells the scan has read so far, and how many there are."""
 
 
 class Observations(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 
 from driftwatch.domain.resource import Cell
 from driftwatch.domain.scan import CellStatus
@@ -91,6 +91,12 @@ class SqlCells:
             Gap(cell=cell, reason=GapReason(row.reason), detail=row.detail, operation=row.operation, resource_id=row.resource_id)
             for row in rows
         ]
+
+    def progress(self, scan_id: str) -> tuple[int, int]:
+        """How many cells the scan has read so far, and how many there are."""
+        read = select(func.count(cell_readings.c.cell.distinct())).where(cell_readings.c.scan_id == scan_id)
+        known = select(func.count()).select_from(cell_status)
+        return self._session.execute(read).scalar_one(), self._session.execute(known).scalar_one()
 
 
 _NAMES = (cells.c.partition, cells.c.account, cells.c.region, cells.c.type)
