@@ -19,6 +19,9 @@ class Findings(Protocol):
     def live_of(self, baseline: str, cell: Cell, resources: Collection[str]) -> Iterator[Finding]:
         """The live findings of these resources of a cell, by their ids there (`Finding.resource`), ordered by id."""
 
+    def live_of_types(self, types: Collection[str]) -> Iterator[Finding]:
+        """The live findings of these resource types, the oldest first."""
+
     def of_resource(self, baseline: str, cell: Cell, resource: str) -> Sequence[Finding]:
         """The latest findings of one resource, closed ones, too, the newest first; a hundred at most."""
 

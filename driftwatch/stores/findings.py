@@ -64,6 +64,12 @@ class SqlFindings:
             for row in self._session.all(wanted.order_by(findings.c.resource, findings.c.id)):
                 yield _finding(row)
 
+    def live_of_types(self, types: Collection[str]) -> Iterator[Finding]:
+        """The live findings of these resource types, the oldest first."""
+        wanted = _WHOLE.where(cells.c.type.in_(types), LIVE_ONLY)
+        for row in self._session.stream(wanted.order_by(findings.c.first_seen, findings.c.id)):
+            yield _finding(row)
+
     def all(self, states: Sequence[FindingState] = ()) -> Iterator[Finding]:
         """Those in one of `states` (none given: in any), the oldest first."""
         wanted = _WHOLE.where(findings.c.state.in_([state.value for state in states])) if states else _WHOLE
