@@ -1,4 +1,4 @@
-"""Selection: which findings or cells somebody wants to see. No value of a criterion means: any."""
+"""Selection: which findings, cells or logged calls somebody wants to see. No value of a criterion means: any."""
 
 from __future__ import annotations
 
@@ -39,3 +39,17 @@ class CellSelection:
     accounts: tuple[str, ...] | None = None
     regions: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivitySelection:
+    """Which logged calls somebody wants to see. `since` and `until` belong to the time asked for; `name` is any name of a resource that
+    they name, `principal` any of whoever made them. `accounts` None means any account, none at all means no call."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    accounts: tuple[str, ...] | None = None
+    name: str | None = None
+    principal: str | None = None
+    changes_only: bool = False
+    denied_only: bool = False

@@ -9,6 +9,6 @@ from pydantic import BaseModel
 
 def fits(model: type[BaseModel], document: Any) -> bool:
     """Nothing is missing, nothing is there that the model does not name, and every value is of its type."""
-    told = model.model_validate(document).model_dump(mode="json")
+    told = model.model_validate(document).model_dump(mode="json", by_alias=True)
     assert told == document
     return True
