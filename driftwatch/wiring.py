@@ -56,6 +56,8 @@ class Wired:
     """The folders of the baselines whose source is files."""
     traffic: Callable[[str], Mapping[str, int]] = lambda _what: {}
     """The collector's calls, retries or throttles since it was made, by service."""
+    actions: Callable[[str, str], tuple[str, ...]] = lambda _type, operation: (operation,)
+    """The IAM actions that a call (``service:Operation``) for a resource type needs."""
     end_calls: Callable[[], None] = lambda: None
     """Ends the collector for good: calls on their way are cut."""
 
@@ -95,8 +97,7 @@ def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store |
     policy = policies.with_people(policies.load(config.policy), people)
     register = _register(config, chosen)
     key, key_id = installation_key(config.state_dir, config.installation_key)
-    collector, types = _collector(config, key, key_id)
-    activity_sources = _activity_sources(config)
+    (collector, types, actions), activity_sources = _collector(config, key, key_id), _activity_sources(config)
     opened = store or _open(config, key_id)
     installation = Installation(
         store=opened,
@@ -126,6 +127,7 @@ def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store |
         config=config,
         installation=installation,
         types=types,
+        actions=actions,
         baseline_folders={item.name: item.path for item in config.baselines if item.source == "files"},
         traffic=collector.counters.by_service,
         end_calls=lambda: _close(collector, activity_sources),
@@ -252,8 +254,8 @@ def _checkpoint_places(config: Config) -> tuple[CheckpointPlace, ...]:
     return (*places, *([LogPlace(level=level)] if "log" in config.ledger.export else []))
 
 
-def _collector(config: Config, key: bytes, key_id: str) -> tuple[AwsCollector, int]:
-    from driftwatch.aws import extra
+def _collector(config: Config, key: bytes, key_id: str) -> tuple[AwsCollector, int, Callable[[str, str], tuple[str, ...]]]:
+    from driftwatch.aws import extra, iam_policy
     from driftwatch.aws.collector import AwsCollector
     from driftwatch.aws.embedded_yaml import read_yaml
     from driftwatch.aws.traffic import Limits
@@ -270,7 +272,8 @@ def _collector(config: Config, key: bytes, key_id: str) -> tuple[AwsCollector, i
         max_pages=config.scan.page_cap,
         retry_budget=config.scan.retry_budget,
     )
-    return AwsCollector(catalog, _accounts(config), key, key_id, limits=limits, types=types, clock=now, yaml=read_yaml), len(types)
+    collector = AwsCollector(catalog, _accounts(config), key, key_id, limits=limits, types=types, clock=now, yaml=read_yaml)
+    return collector, len(types), iam_policy.Actions(catalog)
 
 
 def _accounts(config: Config) -> list[Account]:

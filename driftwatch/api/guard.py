@@ -6,8 +6,9 @@ identified gets no further than 401.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Final, NoReturn
@@ -44,6 +45,8 @@ class Surroundings:
     failures: Limiter
     told: Limiter
     requests: Limiter
+    judging: threading.Lock = field(default_factory=threading.Lock)
+    """Held by whoever has much judged that nobody asked the world about: one at a time, so that scans keep their turn."""
 
     @property
     def installation(self) -> Installation:

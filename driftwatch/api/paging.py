@@ -36,11 +36,30 @@ def position(text: str | None) -> tuple[datetime, str] | None:
         at, id_ = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         moment = datetime.fromisoformat(at)
     except (ValueError, TypeError, binascii.Error):
-        raise _refused() from None
+        raise refused() from None
     if moment.tzinfo is None or not isinstance(id_, str):
-        raise _refused()
+        raise refused()
     return moment, id_
 
 
-def _refused() -> Problem:
+def cursor_of(*parts: str) -> str:
+    """Where a page ended that is ordered by other things than a time and an id."""
+    return base64.urlsafe_b64encode(orjson.dumps(parts)).rstrip(b"=").decode()
+
+
+def parts_of(text: str | None, number: int) -> tuple[str, ...] | None:
+    """The `number` parts that `cursor_of` was given; raises Problem (400) for anything else."""
+    if text is None:
+        return None
+    try:
+        parts = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, binascii.Error):
+        raise refused() from None
+    if not isinstance(parts, list) or len(parts) != number or not all(isinstance(part, str) for part in parts):
+        raise refused()
+    return tuple(parts)
+
+
+def refused() -> Problem:
+    """The answer to a cursor that no page was given."""
     return Problem(HTTPStatus.BAD_REQUEST, "this cursor is none of ours; begin without one")

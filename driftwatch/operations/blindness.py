@@ -9,9 +9,8 @@ from typing import Final
 from driftwatch.domain.activity import Activity, LogProblem
 from driftwatch.domain.authorization import lifecycle
 from driftwatch.domain.baseline import baseline_of
-from driftwatch.domain.blinding import Blinding, blind_cells, blinding
+from driftwatch.domain.blinding import BLINDING_TYPES, Blinding, blind_cells, blinding
 from driftwatch.domain.drift import Blinds, Drift, DriftKind
-from driftwatch.domain.finding import LIVE
 from driftwatch.domain.report import Blinded, Event, FindingChanged
 from driftwatch.domain.resource import GLOBAL, Cell, Scope
 from driftwatch.operations import decisions, transients
@@ -132,8 +131,13 @@ def _broken(uow: UnitOfWork, installation: Installation, decider: Decider, probl
 def blind(installation: Installation, cells: Iterable[Cell]) -> dict[Cell, Blinds]:
     """The cells in which a change between two scans would now go unseen, and what was turned off."""
     with installation.store.read() as uow:
-        drifts = [finding.drift for finding in uow.findings.all(tuple(LIVE)) if finding.drift.blinds]
+        drifts = blinding_now(uow)
     return blind_cells(cells, drifts)
+
+
+def blinding_now(uow: UnitOfWork) -> list[Drift]:
+    """The drifts of the live findings about what was turned off."""
+    return [finding.drift for finding in uow.findings.live_of_types(BLINDING_TYPES) if finding.drift.blinds]
 
 
 def blinding_drifts(drifts: Iterable[Drift]) -> dict[Blinds, int]:

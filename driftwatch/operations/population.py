@@ -15,7 +15,6 @@ from driftwatch.domain.activity import ActivitySourceStatus, CallClass, Fate, Po
 from driftwatch.domain.authorization.identity import Identities
 from driftwatch.domain.blinding import blind_cells
 from driftwatch.domain.drift import DriftKind
-from driftwatch.domain.finding import LIVE
 from driftwatch.domain.report import ActivityMeasure
 from driftwatch.domain.resource import Cell
 from driftwatch.operations import blindness
@@ -69,7 +68,7 @@ def measure(installation: Installation, cells: Sequence[Cell]) -> ActivityMeasur
         live = [item.id for item in uow.findings.standings()]
         explained = {id_ for start in range(0, len(live), PORTION) for id_ in uow.activity.explained(live[start : start + PORTION])}
         names = uow.activity.principals(now - SHOWN)
-        drifts = [finding.drift for finding in uow.findings.all(tuple(LIVE)) if finding.drift.blinds]
+        drifts = blindness.blinding_now(uow)
     configured = installation.activity_sources
     people = Identities(installation.policy.context)
     return ActivityMeasure(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from driftwatch.domain.authorization.clocks import Clock, review_over
@@ -16,20 +16,21 @@ from driftwatch.domain.decision import UNCOVERED, Verdict
 from driftwatch.domain.drift import Blinds
 from driftwatch.domain.exception import ExceptionRecord
 from driftwatch.domain.finding import LIVE, Finding, FindingState, Standing
+from driftwatch.domain.freshness import NOT_CONFIGURED, aged
 from driftwatch.domain.report import ActivityMeasure, HandledMeasure, Measures, ScopeMeasure, SourceMeasure
 from driftwatch.domain.resource import Cell
 from driftwatch.domain.scan import CellStatus, Scan, ScanStatus
 from driftwatch.domain.snapshot import CellState, Gap
 from driftwatch.operations import policies, population
-from driftwatch.operations.cells import NOT_CONFIGURED
 from driftwatch.operations.installation import Installation
 
 COVERED_CODE, UNCOVERED_CODE, INCOMPLETE_CODE = 0, 2, 3
+COVERED_STATES = frozenset({CellState.CLEAN, CellState.NOT_ENABLED, CellState.DRIFTED})
+"""The states of a cell about which everything is known."""
 SCANS_LOOKED_AT = 100
 """How far back the last complete scan is looked for."""
 HANDLED_WITHIN = timedelta(days=7)
 """For how long findings that closed are counted in how fast they are dealt with."""
-FRESH_STATES = frozenset({CellState.CLEAN, CellState.DRIFTED, CellState.UNBASELINED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +57,8 @@ def statuses(installation: Installation) -> list[CellStatus]:
     now = installation.clock()
     with installation.store.read() as uow:
         known = list(uow.cells.all())
-    return [_aged(status, now, installation.freshness_s) for status in known]
-
-
-def _aged(status: CellStatus, now: datetime, freshness_s: float) -> CellStatus:
-    if status.state in FRESH_STATES:
-        known_at = status.complete_ended_at
-    elif status.state is CellState.NOT_ENABLED and status.reason != NOT_CONFIGURED:
-        known_at = status.read_at
-    else:
-        return status
-    if known_at is None or (now - known_at).total_seconds() > freshness_s:
-        return replace(status, state=CellState.STALE, reason="not_read_for_too_long")
-    return status
+    fresh_since = now - timedelta(seconds=installation.freshness_s)
+    return [aged(status, fresh_since) for status in known]
 
 
 def exit_code(installation: Installation, cells: Iterable[CellStatus]) -> int:
@@ -81,8 +71,7 @@ def exit_code(installation: Installation, cells: Iterable[CellStatus]) -> int:
     with installation.store.read() as uow:
         if any(finding.cell in names and finding.verdict_current in UNCOVERED for finding in uow.findings.all(tuple(LIVE))):
             return UNCOVERED_CODE
-    good = {CellState.CLEAN, CellState.NOT_ENABLED, CellState.DRIFTED}
-    return COVERED_CODE if wanted and all(status.state in good for status in wanted) else INCOMPLETE_CODE
+    return COVERED_CODE if wanted and all(status.state in COVERED_STATES for status in wanted) else INCOMPLETE_CODE
 
 
 def overview(installation: Installation) -> Overview:

@@ -19,12 +19,18 @@ class Findings(Protocol):
     def live_of(self, baseline: str, cell: Cell, resources: Collection[str]) -> Iterator[Finding]:
         """The live findings of these resources of a cell, by their ids there (`Finding.resource`), ordered by id."""
 
+    def live_of_types(self, types: Collection[str]) -> Iterator[Finding]:
+        """The live findings of these resource types, the oldest first."""
+
     def of_resource(self, baseline: str, cell: Cell, resource: str) -> Sequence[Finding]:
         """The latest findings of one resource, closed ones, too, the newest first; a hundred at most."""
 
     def all(self, states: Sequence[FindingState] = ()) -> Iterator[Finding]: ...
     def page(self, wanted: FindingSelection, after: tuple[datetime, str] | None, limit: int) -> Sequence[Finding]:
         """At most `limit` of them, the most recent first: those that were first seen before, or then with a smaller id than, `after`."""
+
+    def tally(self, wanted: FindingSelection) -> Mapping[tuple[str, str], int]:
+        """How many of them there are, by (state, current verdict)."""
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[Finding]:
         """At most `limit` findings whose ids begin so, ordered by id."""

@@ -21,7 +21,8 @@ from driftwatch.domain.change import ChangeRecord, Fetched, SourceStatus
 from driftwatch.domain.ledger import Checkpoint, LedgerEntry, LedgerRow
 from driftwatch.domain.request import Lease
 from driftwatch.domain.resource import Cell, Json, Resource
-from driftwatch.domain.scan import CellStatus, Scan
+from driftwatch.domain.scan import CellCount, CellStatus, Scan
+from driftwatch.domain.selection import CellSelection
 from driftwatch.domain.snapshot import CellRead, CellState, Gap, Put, Stored
 from driftwatch.ports.activity_log import ActivityLog
 from driftwatch.ports.credentials import Answers, Sessions, Tokens
@@ -34,6 +35,11 @@ class Scans(Protocol):
     def finish(self, scan: Scan) -> None: ...
     def get(self, scan_id: str) -> Scan | None: ...
     def latest(self, limit: int = 1) -> Sequence[Scan]: ...
+    def page(self, after: tuple[datetime, str] | None, limit: int) -> Sequence[Scan]:
+        """At most `limit` of them, the newest first: those that began before, or then with a smaller id than, `after`."""
+
+    def outcomes(self, scan_id: str, accounts: Collection[str] | None = None) -> Mapping[str, int]:
+        """How many readings of the scan ended how (`Outcome`); of cells in these accounts (None: in any)."""
 
 
 class Cells(Protocol):
@@ -56,6 +62,24 @@ class Cells(Protocol):
 
     def gaps(self, cell: Cell) -> Sequence[Gap]:
         """The gaps of the cell's last reading."""
+
+    def page(self, wanted: CellSelection, after: Cell | None, limit: int) -> Sequence[CellStatus]:
+        """At most `limit` of them behind `after`, with their states as of now, ordered as in `all`."""
+
+    def first_gaps(self, wanted: Collection[Cell], most: int) -> Mapping[Cell, tuple[int, Sequence[Gap]]]:
+        """How many gaps the last reading of each of these cells has, and the first `most` of them; cells without any are left out."""
+
+    def counts(self, wanted: CellSelection) -> Mapping[tuple[str, str, CellState], CellCount]:
+        """The cells counted by account, region and state as of now."""
+
+    def tally(self, wanted: CellSelection) -> Mapping[tuple[CellState, str | None], int]:
+        """The number of cells by state and reason as of now."""
+
+    def read_at_all(self, accounts: Collection[str]) -> set[str]:
+        """Those of the accounts of which a cell has a state."""
+
+    def progress(self, scan_id: str) -> tuple[int, int]:
+        """How many cells the scan has read so far, and how many there are."""
 
 
 class Observations(Protocol):

@@ -63,6 +63,12 @@ class SqlFindings:
             for row in self._session.all(wanted.order_by(findings.c.resource, findings.c.id)):
                 yield _finding(row)
 
+    def live_of_types(self, types: Collection[str]) -> Iterator[Finding]:
+        """The live findings of these resource types, the oldest first."""
+        wanted = _WHOLE.where(cells.c.type.in_(types), LIVE_ONLY)
+        for row in self._session.stream(wanted.order_by(findings.c.first_seen, findings.c.id)):
+            yield _finding(row)
+
     def all(self, states: Sequence[FindingState] = ()) -> Iterator[Finding]:
         """Those in one of `states` (none given: in any), the oldest first."""
         wanted = _WHOLE.where(findings.c.state.in_([state.value for state in states])) if states else _WHOLE
@@ -78,6 +84,12 @@ class SqlFindings:
             )
         order = (findings.c.first_seen.desc(), findings.c.id.desc())
         return [_finding(row) for row in self._session.all(chosen.order_by(*order).limit(limit))]
+
+    def tally(self, wanted: FindingSelection) -> Mapping[tuple[str, str], int]:
+        """How many of them there are, by (state, current verdict)."""
+        group = (findings.c.state, findings.c.verdict_current)
+        counted = select(*group, func.count().label("number")).join(cells).where(*_criteria(wanted)).group_by(*group)
+        return {(row.state, row.verdict_current): row.number for row in self._session.all(counted)}
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[Finding]:
         """At most `limit` findings whose ids begin so, ordered by id."""
@@ -199,6 +211,8 @@ def _criteria(wanted: FindingSelection) -> Iterator[ColumnElement[bool] | TextCl
         yield findings.c.baseline.in_(wanted.baselines)
     if wanted.since:
         yield findings.c.first_seen >= wanted.since
+    if wanted.until:
+        yield findings.c.first_seen <= wanted.until
     if wanted.accounts is not None:
         yield cells.c.account.in_(wanted.accounts)
     if wanted.regions:

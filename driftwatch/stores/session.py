@@ -90,6 +90,10 @@ class Session:
         """The number of a cell; None when the store has never heard of it."""
         return self._numbers([cell]).get(cell)
 
+    def cells(self, wanted: Sequence[Cell]) -> Mapping[Cell, int]:
+        """The numbers of those cells that the store has heard of."""
+        return self._numbers(wanted)
+
     def make_cell(self, cell: Cell) -> int:
         return self.make_cells([cell])[cell]
 

@@ -47,6 +47,7 @@ def page(
     type: Some = None,  # noqa: A002 - the glossary's word
     baseline: Some = None,
     since: Annotated[AwareDatetime | None, Query(description="Only findings that were first seen at this time or later.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Only findings that were first seen at this time or before.")] = None,
     cursor: CursorQuery = None,
     limit: LimitQuery = 50,
 ) -> Response:
@@ -59,6 +60,7 @@ def page(
         types=tuple(type or ()),
         baselines=tuple(baseline or ()),
         since=since.astimezone(UTC) if since else None,
+        until=until.astimezone(UTC) if until else None,
     )
     found, following = findings.page(caller.installation, wanted, position(cursor), limit)
     documents = describe.finding_documents(caller.installation, found)

@@ -94,6 +94,8 @@ def test_a_cursor_that_is_none_of_ours_is_refused(stage: Stage, cursor: str) -> 
         ({"baseline": "other"}, 0),
         ({"since": "2026-03-10T09:00:00Z"}, 1),
         ({"since": "2036-03-10T11:00:00+02:00"}, 0),
+        ({"until": "2036-03-10T11:00:00+02:00"}, 1),
+        ({"until": "2026-03-10T09:00:00Z"}, 0),
     ],
 )
 def test_each_filter_filters(stage: Stage, query: dict[str, str], number: int) -> None:
