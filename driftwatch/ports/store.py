@@ -144,6 +144,9 @@ class Baselines(Protocol):
     def versions(self, name: str) -> Sequence[BaselineVersion]:
         """Newest first, without `cells`."""
 
+    def page(self, name: str, states: Sequence[BaselineState], after: str | None, limit: int) -> Sequence[BaselineVersion]:
+        """At most `limit` in one of the states (none given: in any), newest first, without `cells`: those before the version `after`."""
+
     def active(self, name: str) -> BaselineVersion | None: ...
     def set_state(self, version_id: str, state: BaselineState) -> None: ...
     def add_approval(self, version_id: str, approval: BaselineApproval) -> None: ...
