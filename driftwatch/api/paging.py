@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -16,7 +16,7 @@ from driftwatch.api.problems import Problem
 MOST: Final = 200
 LimitQuery = Annotated[int, Query(ge=1, le=MOST, description="Items on one page.")]
 CursorQuery = Annotated[
-    str | None, Query(max_length=400, pattern="^[A-Za-z0-9_-]+$", description="`next` of the page before; the first page needs none.")
+    str | None, Query(max_length=20_000, pattern="^[A-Za-z0-9_-]+$", description="`next` of the page before; the first page needs none.")
 ]
 
 
@@ -25,21 +25,26 @@ def cursor(position: tuple[datetime, str] | None) -> str | None:
     if position is None:
         return None
     at, id_ = position
-    return base64.urlsafe_b64encode(orjson.dumps([at.isoformat(), id_])).rstrip(b"=").decode()
+    return cursor_of(at.isoformat(), id_)
 
 
 def position(text: str | None) -> tuple[datetime, str] | None:
     """What `cursor` was made of; raises Problem (400) for anything else."""
     if text is None:
         return None
+    at, id_ = parts_of(text, 2) or ("", "")
+    return moment_of(at), id_
+
+
+def moment_of(text: str) -> datetime:
+    """A time as a cursor holds it; raises Problem (400) for anything else."""
     try:
-        at, id_ = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        moment = datetime.fromisoformat(at)
-    except (ValueError, TypeError, binascii.Error):
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise refused()
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise refused() from None
-    if moment.tzinfo is None or not isinstance(id_, str):
-        raise refused()
-    return moment, id_
 
 
 def cursor_of(*parts: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any, Final
@@ -47,7 +48,7 @@ def parse(body: bytes) -> Any:
     if not body:
         raise Problem(HTTPStatus.BAD_REQUEST, "the request has no body; it needs a JSON object")
     try:
-        value = json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
+        value = json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant, parse_float=_number)
     except UnicodeDecodeError:
         raise Problem(HTTPStatus.BAD_REQUEST, "the body is not UTF-8") from None
     except json.JSONDecodeError as error:
@@ -67,6 +68,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise Problem(HTTPStatus.BAD_REQUEST, f"the body has the key {json.dumps(twice)} twice in one object")
     return made
+
+
+def _number(text: str) -> float:
+    """Like the standard, but for a number that would become infinity in silence."""
+    value = float(text)
+    if math.isinf(value):
+        raise Problem(HTTPStatus.BAD_REQUEST, "the body holds a number beyond what can be kept")
+    return value
 
 
 def _constant(name: str) -> Any:

@@ -17,7 +17,7 @@ from driftwatch.domain.baseline import (
     IncludedDrift,
     Mismatch,
 )
-from driftwatch.domain.change import ChangeRecord, Fetched, SourceStatus
+from driftwatch.domain.change import ChangeRecord, ChangeState, Fetched, RecordPlace, SourceStatus
 from driftwatch.domain.ledger import Checkpoint, LedgerEntry, LedgerRow
 from driftwatch.domain.request import Lease
 from driftwatch.domain.resource import Cell, Json, Resource
@@ -168,6 +168,9 @@ class Baselines(Protocol):
     def versions(self, name: str) -> Sequence[BaselineVersion]:
         """Newest first, without `cells`."""
 
+    def page(self, name: str, states: Sequence[BaselineState], after: str | None, limit: int) -> Sequence[BaselineVersion]:
+        """At most `limit` in one of the states (none given: in any), newest first, without `cells`: those before the version `after`."""
+
     def active(self, name: str) -> BaselineVersion | None: ...
     def set_state(self, version_id: str, state: BaselineState) -> None: ...
     def add_approval(self, version_id: str, approval: BaselineApproval) -> None: ...
@@ -214,6 +217,19 @@ class Changes(Protocol):
         """Forgets the sources that are not among these, and answers with their names. Their records are stale from `now` on."""
 
     def records(self) -> Iterator[ChangeRecord]: ...
+    def page(
+        self,
+        sources: Collection[str],
+        states: Collection[ChangeState],
+        after: RecordPlace | None,
+        limit: int,
+        registered: str | None = None,
+    ) -> Sequence[ChangeRecord]:
+        """At most `limit` of these sources in these states (none given: of any), the newest first: those after the place `after`.
+
+        Those that the register holds are left out where `registered` names it as a source: it knows them better.
+        """
+
     def get(self, record_id: str) -> ChangeRecord | None: ...
     def sources(self) -> Sequence[SourceStatus]: ...
 
@@ -231,6 +247,9 @@ class Register(Protocol):
 
     def get(self, record_id: str) -> tuple[ChangeRecord, int] | None: ...
     def all(self) -> Iterator[ChangeRecord]: ...
+    def page(self, source: str, states: Collection[ChangeState], after: RecordPlace | None, limit: int) -> Sequence[ChangeRecord]:
+        """At most `limit` in these states (none given: in any), the newest first, as records of `source`: those after the place `after`."""
+
     def save(self, record: ChangeRecord, revision: int, now: datetime) -> None:
         """`revision` is 1 for a new record, else one more than before; StoreError where somebody was faster."""
 

@@ -70,7 +70,7 @@ def page(
 @routes.read("/findings/{finding}", schemas.FindingCase)
 def show(caller: Asking, finding: FindingId) -> Response:
     """One finding with every difference, every decision, and the logged calls on its resource."""
-    case = _case(caller, finding)
+    case = case_for(caller, finding)
     more = {"decisions": list(case.decisions), "facts": describe.facts_document(case.facts)}
     return answer(describe.finding_document(case) | more, headers={"ETag": f'"{_tag(case.finding)}"'})
 
@@ -78,7 +78,7 @@ def show(caller: Asking, finding: FindingId) -> Response:
 @routes.read("/findings/{finding}/why", schemas.Why)
 def why(request: Request, caller: Asking, finding: FindingId) -> Response:
     """The verdict in words: every record that was considered, which rules passed or failed, and by how much."""
-    case = _case(caller, finding)
+    case = case_for(caller, finding)
     lines = list(explain(decode(Decision, case.decisions[-1])))
     return tagged(request, {"finding": case.finding.id, "lines": lines, "decision": case.decisions[-1]})
 
@@ -86,7 +86,7 @@ def why(request: Request, caller: Asking, finding: FindingId) -> Response:
 @routes.read("/findings/{finding}/timeline", schemas.Timeline)
 def moved(request: Request, caller: Asking, finding: FindingId) -> Response:
     """What happened to the resource and the finding, in order."""
-    case = _case(caller, finding)
+    case = case_for(caller, finding)
     events = [{"at": utc_text(item.at), "what": item.what, "who": item.who, "detail": item.detail} for item in timeline(case)]
     return tagged(request, {"finding": case.finding.id, "events": events})
 
@@ -94,7 +94,7 @@ def moved(request: Request, caller: Asking, finding: FindingId) -> Response:
 @routes.write("/findings/{finding}/acknowledge", schemas.FindingCase, needs=Permission.OPERATE)
 def acknowledge(caller: Asking, finding: FindingId, body: schemas.Acknowledge, repeat: Repeatable) -> Response:
     """Say that you have seen it and deal with it; the verdict stays."""
-    case = _case(caller, finding, Permission.OPERATE, "finding_ack")
+    case = case_for(caller, finding, Permission.OPERATE, "finding_ack")
     with repeat:
         findings.ack(caller.installation, case.finding.id, caller.actor, body.ticket)
         return repeat.keep(show(caller, finding))
@@ -103,7 +103,7 @@ def acknowledge(caller: Asking, finding: FindingId, body: schemas.Acknowledge, r
 @routes.write("/findings/{finding}/ratify", schemas.FindingCase, needs=Permission.APPROVE, conditional=True)
 def ratify(request: Request, caller: Asking, finding: FindingId, body: schemas.Ratify, repeat: Repeatable) -> Response:
     """Agree to an uncovered drift afterwards, by a retroactive change record; it never becomes authorised by that."""
-    case = _case(caller, finding, Permission.APPROVE, "finding_ratify")
+    case = case_for(caller, finding, Permission.APPROVE, "finding_ratify")
     with repeat:
         seen(request, _tag(case.finding))
         findings.ratify(caller.installation, case.finding.id, body.record, caller.actor)
@@ -113,7 +113,7 @@ def ratify(request: Request, caller: Asking, finding: FindingId, body: schemas.R
 @routes.write("/findings/{finding}/except", schemas.ExceptionOf, needs=Permission.OPERATE, status=201, conditional=True)
 def except_(request: Request, caller: Asking, finding: FindingId, body: schemas.Except, repeat: Repeatable) -> Response:
     """Ask that the state be excused for a while; somebody else has to approve it."""
-    case = _case(caller, finding, Permission.OPERATE, "finding_except")
+    case = case_for(caller, finding, Permission.OPERATE, "finding_except")
     installation = caller.installation
     with repeat:
         seen(request, _tag(case.finding))
@@ -130,7 +130,7 @@ def _readable(caller: Caller, asked: list[str] | None) -> tuple[str, ...] | None
     return tuple(account for account in caller.accounts if not asked or account in asked)
 
 
-def _case(caller: Caller, finding: str, permission: Permission = Permission.READ, action: str = "") -> Case:
+def case_for(caller: Caller, finding: str, permission: Permission = Permission.READ, action: str = "") -> Case:
     """The finding, for somebody who may read its account: to others it does not exist. Acting on it needs the permission there."""
     case = findings.case(caller.installation, finding)
     account = case.finding.cell.account
