@@ -4,6 +4,7 @@ Times are UTC and aware. A method raises `StoreError` or `SourceError` when it c
 """
 
 from driftwatch.ports.activity_log import ActivityLog
+from driftwatch.ports.notify import Deliveries, Notifier
 from driftwatch.ports.outside import (
     ActivitySource,
     BaselineFiles,
@@ -42,12 +43,14 @@ __all__ = [
     "CheckpointPlace",
     "CheckpointSigner",
     "Collector",
+    "Deliveries",
     "Documents",
     "Engine",
     "Exceptions",
     "Findings",
     "Leases",
     "Ledger",
+    "Notifier",
     "Observations",
     "Policies",
     "Register",

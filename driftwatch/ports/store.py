@@ -27,6 +27,7 @@ from driftwatch.domain.resource import Cell, Json, Resource
 from driftwatch.domain.scan import CellStatus, Scan
 from driftwatch.domain.snapshot import CellRead, CellState, Gap, Put, Stored
 from driftwatch.ports.activity_log import ActivityLog
+from driftwatch.ports.notify import Deliveries
 from driftwatch.ports.processes import Leases, Requests
 
 
@@ -273,6 +274,7 @@ class UnitOfWork(Protocol):
     exceptions: Exceptions
     register: Register
     activity: ActivityLog
+    deliveries: Deliveries
 
 
 class Store(Protocol):

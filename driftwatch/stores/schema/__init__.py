@@ -26,6 +26,7 @@ from driftwatch.stores.schema.collected import (
     shapes,
 )
 from driftwatch.stores.schema.judged import checkpoints, decisions, exceptions, findings, ledger, record_effects
+from driftwatch.stores.schema.notified import deliveries
 from driftwatch.stores.schema.permissions import change_records, change_sources, policies, policy_activations, register
 from driftwatch.stores.schema.processes import leases, requests
 
@@ -48,6 +49,7 @@ __all__ = [
     "change_sources",
     "checkpoints",
     "decisions",
+    "deliveries",
     "documents",
     "entries",
     "exceptions",
