@@ -155,10 +155,15 @@ class DeliveryMeasure:
 
 
 def demanded(finding: Finding, known: Sequence[Delivery], routing: Routing, now: datetime) -> list[Delivery]:
-    """The deliveries of a finding that have to change, as the finding demands them now."""
+    """The deliveries of a finding that have to change, as the finding demands them now.
+
+    A notifier that these routes do not know is left alone, but for a finding that needs nobody any longer: whoever still works by routes
+    that were replaced ends it for the notifiers of the new ones, too.
+    """
     wanted, by_name = routing.demands(finding), {delivery.notifier: delivery for delivery in known}
     changed = []
-    for name in routing.notifiers:
+    strangers = [] if severity_of(finding) else sorted(by_name.keys() - set(routing.notifiers))
+    for name in (*routing.notifiers, *strangers):
         before, severity = by_name.get(name), wanted.get(name)
         after = _firing(finding, name, before, severity, now) if severity else _resolved(finding, before, now)
         if after is not None:

@@ -14,6 +14,7 @@ from typing import Final
 
 from driftwatch.domain.message import Message, Outcome, Result, Told, messages, one_each, plain
 from driftwatch.domain.notification import BACKOFF_S, Delivery, DeliveryState, Phase, backoff_s
+from driftwatch.domain.report import NotifierTold, Report, silent
 from driftwatch.operations import letters
 from driftwatch.operations.installation import Installation
 from driftwatch.ports import Notifier
@@ -22,11 +23,13 @@ BATCH: Final = 1000
 """Deliveries that one round takes at most: a summary names the ids of all of them."""
 PORTION: Final = 50
 """Findings in one reading of the store, which stays short, and in one writing."""
+PROBLEMS: Final = 3
+"""So many different problems of a round are reported."""
 
 Roll = Callable[[], float]
 
 
-def deliver(installation: Installation, notifier: Notifier, roll: Roll) -> Mapping[Result, int]:
+def deliver(installation: Installation, notifier: Notifier, roll: Roll, report: Report = silent) -> Mapping[Result, int]:
     """Tells one notifier what is due, at most `BATCH` findings; answers with how many came to what. `roll` gives 0 to 1 (for jitter)."""
     with installation.store.read() as uow:
         due = {item.finding: item for item in uow.deliveries.due(notifier.name, installation.clock(), BATCH)}
@@ -36,12 +39,14 @@ def deliver(installation: Installation, notifier: Notifier, roll: Roll) -> Mappi
     told = _told(installation, list(due.values()), briefly=briefly)
     now = installation.clock()
     made = one_each(told, now) if notifier.resend_s is not None else messages(told, installation.routing.storm_after, now)
-    results: Counter[Result] = Counter()
     outcomes = _send(notifier, made)
     pairs = [(due[item.finding], outcome) for message, outcome in zip(made, outcomes, strict=True) for item in message.told]
     for start in range(0, len(pairs), PORTION):
         _note(installation, notifier, pairs[start : start + PORTION], roll)
-    results.update(outcome.result for _, outcome in pairs)
+    results = Counter(outcome.result for _, outcome in pairs)
+    problems = tuple(dict.fromkeys(plain(outcome.why) for outcome in outcomes if outcome.result in (Result.RETRY, Result.REFUSED)))
+    counts = {result.value: number for result, number in results.items()}
+    report(NotifierTold(notifier=notifier.name, results=counts, problems=problems[:PROBLEMS]))
     return results
 
 

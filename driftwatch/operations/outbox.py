@@ -21,8 +21,9 @@ AT_ONCE: Final = 100
 def save(uow: UnitOfWork, routing: Routing, finding: Finding, now: datetime) -> None:
     """Stores a finding as it stands now, with the deliveries that it demands."""
     uow.findings.save(finding)
-    if routing.notifiers:
-        uow.deliveries.save(demanded(finding, uow.deliveries.of([finding.id]), routing, now))
+    known = uow.deliveries.of([finding.id])
+    if known or routing.notifiers:
+        uow.deliveries.save(demanded(finding, known, routing, now))
 
 
 def reconcile(installation: Installation) -> Mapping[str, int]:
