@@ -25,12 +25,13 @@ from driftwatch.config.sections import FIXED as PRODUCT_FIXED
 from driftwatch.documents import people as people_documents
 from driftwatch.documents import policies
 from driftwatch.documents.people import People
+from driftwatch.domain.authorization.policy import Policy
 from driftwatch.engines.threads import ThreadEngine
 from driftwatch.errors import InputError, Place, StoreError
 from driftwatch.operations import policies as in_force
 from driftwatch.operations.due import EmptyCells
 from driftwatch.operations.installation import Installation
-from driftwatch.ports import ActivitySource, ChangeSource, CheckpointPlace, Store
+from driftwatch.ports import ActivitySource, ChangeSource, CheckpointPlace, Notifier, Store
 from driftwatch.signing.checkpoints import KEY_FILE, SshCheckpoints
 from driftwatch.signing.places import FilePlace, LogPlace
 from driftwatch.signing.ssh import SshSigner
@@ -93,9 +94,7 @@ def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store |
     """
     chosen = _existing(path or DEFAULT_CONFIG)
     config = load_config(chosen, os.environ if env is None else env)
-    people = people_documents.load(config.people) if config.people else People()
-    policy = policies.with_people(policies.load(config.policy), people)
-    register = _register(config, chosen)
+    people, policy = _people_and_policy(config)
     key, key_id = installation_key(config.state_dir, config.installation_key)
     (collector, types, actions), activity_sources = _collector(config, key, key_id), _activity_sources(config)
     opened = store or _open(config, key_id)
@@ -116,9 +115,11 @@ def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store |
         empty_cells=EmptyCells(after=config.scan.empty_after, every=config.scan.empty_every),
         scan_deadline_s=float(config.scan.deadline_s),
         key_id=key_id,
-        register=register,
+        register=_register(config, chosen),
         checkpoint_signer=_checkpoint_signer(config),
         checkpoint_places=_checkpoint_places(config),
+        notifiers=_notifiers(config),
+        routing=config.routing,
         clock=now,
         new_id=new_id,
     )
@@ -132,6 +133,11 @@ def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store |
         traffic=collector.counters.by_service,
         end_calls=lambda: _close(collector, activity_sources),
     )
+
+
+def _people_and_policy(config: Config) -> tuple[People, Policy]:
+    people = people_documents.load(config.people) if config.people else People()
+    return people, policies.with_people(policies.load(config.policy), people)
 
 
 def _close(collector: AwsCollector, activity_sources: Sequence[ActivitySource]) -> None:
@@ -227,6 +233,10 @@ def _activity_sources(config: Config) -> list[ActivitySource]:
     accounts = _accounts(config)
     package = "driftwatch.aws.cloudtrail"
     return [plugins.load(package, item.kind).create(item.name, item.settings, accounts=accounts) for item in config.activity_sources]
+
+
+def _notifiers(config: Config) -> list[Notifier]:
+    return [plugins.load("driftwatch.notifiers", item.kind).create(item.name, item.settings) for item in config.notifiers]
 
 
 def _register(config: Config, path: Path) -> str | None:

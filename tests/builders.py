@@ -45,6 +45,7 @@ from driftwatch.domain.change import (
 )
 from driftwatch.domain.drift import Difference, Drift, DriftKind, Interval, Op
 from driftwatch.domain.exception import ExceptionRecord
+from driftwatch.domain.notification import DeliveryMeasure
 from driftwatch.domain.report import HandledMeasure, Measures, ScopeMeasure, SourceMeasure
 
 ACCOUNT = "111111111111"
@@ -351,4 +352,5 @@ def measures(accounts: int = 3) -> Measures:
             exceptions={"active": 2, "requested": 1},
             exception_expiry=at("03-20 12:00"),
         ),
+        deliveries={"ops": DeliveryMeasure(owed=3, oldest_owed=at("03-10 11:58"), quarantined=1), "chat": DeliveryMeasure()},
     )

@@ -46,6 +46,15 @@ def _document(made: Wired, view: Overview, *, daemon: bool) -> Json:
         "gaps": [{"cell": str(gap.cell)} | remedies.gap_document(gap, made.actions) for gap in view.gaps],
         "findings": [{"id": item.id, "resource": item.resource_id, "verdict": item.verdict_current.value} for item in view.findings],
         "activity": status_views.activity_document(view.activity),
+        "notifiers": {
+            name: {
+                "owed": queue.owed,
+                "oldest_owed": utc_text(queue.oldest_owed) if queue.oldest_owed else None,
+                "quarantined": queue.quarantined,
+            }
+            for name, queue in view.deliveries.items()
+        },
+        "quarantined": [{"notifier": item.notifier, "finding": item.finding, "error": item.error} for item in view.quarantined],
         "unread_accounts": list(view.unread_accounts),
         "not_controlled_accounts": list(view.uncontrolled_accounts),
         "policy": {
@@ -80,6 +89,18 @@ def _print_activity(view: Overview) -> None:
             say(f"{_TURNED_OFF[what]} ({number} findings): in {cells} cells a change between two scans would go unseen")
 
 
+def _print_notifiers(view: Overview, *, daemon: bool) -> None:
+    """What notifiers were not told yet, and what they refused."""
+    for name, queue in view.deliveries.items():
+        if queue.owed and queue.oldest_owed:
+            waits = "" if daemon else "; `driftwatch serve` tells it"
+            say(f"notifier {name} is to be told of {queue.owed} findings, the oldest since {utc_text(queue.oldest_owed)}{waits}")
+        if queue.quarantined:
+            say(f"notifier {name} refused {queue.quarantined} findings; they are tried again when they change, or at a reload or restart:")
+    for item in view.quarantined:
+        say(f"  {item.finding} ({item.notifier}): {item.error}")
+
+
 _TURNED_OFF = {
     Blinds.TRAIL: "a trail was switched off or narrowed",
     Blinds.BUCKET: "the bucket of the log was changed",
@@ -112,6 +133,7 @@ def _print(made: Wired, view: Overview, *, daemon: bool) -> None:
         over = f"the deviation that {item.approved_by} approved ended on {item.until}"
         say(f"the policy loosens {item.rule}, and nobody excuses that any more: {over}")
     _print_activity(view)
+    _print_notifiers(view, daemon=daemon)
     last = view.last_scan
     ended = f"ended {utc_text(last.ended_at)}" if last and last.ended_at else "runs"
     say(

@@ -16,6 +16,7 @@ import structlog
 from driftwatch.daemon import lease
 from driftwatch.daemon.clockwork import Clockwork
 from driftwatch.daemon.ledger_keeper import LedgerKeeper
+from driftwatch.daemon.postman import Postmen
 from driftwatch.daemon.reloading import checked
 from driftwatch.daemon.ticks import SCHEDULED, Ticks
 from driftwatch.daemon.traffic import Traffic
@@ -92,6 +93,7 @@ class Daemon:
         self._ticks = Ticks(self.request_scan, lambda: self._worker.job is not None, metrics)
         self._keeper = LedgerKeeper(self.loaded, metrics, self._stopping, every_s=pace.heartbeat_s, monotonic=monotonic)
         self._clockwork = Clockwork(lambda: self.installation, metrics, self._report, self._stopping)
+        self._postmen = Postmen(lambda: self.installation, metrics, self._report, self._stopping)
         self._watcher = Watcher(self._holder, lambda: self.installation, metrics, self._report, self._stopping, self._asks(), monotonic)
         self._started = False
         self._fatal: str | None = None
@@ -131,6 +133,7 @@ class Daemon:
         self._keeper.start()
         self._clockwork.start()
         self._watcher.start()
+        self._postmen.start()
         self._round_at = self._beat_at = self._monotonic()
         self._started, self._trouble = True, None
         self._metrics.heartbeat.set(self.installation.clock().timestamp())
@@ -165,6 +168,7 @@ class Daemon:
         self._loaded, self._token = loaded, token
         self._ticks.follow(loaded.config.schedule)
         self._watcher.start()
+        self._postmen.start()
         self._log.info("reloaded", policy=loaded.installation.policy.version)
         for name in loaded.baseline_folders:
             requests.ask(self.installation, "refresh", (name,), person="reload")
@@ -177,7 +181,7 @@ class Daemon:
         self._ticks.stop()
         self._worker.wake()
         ended = self._worker.join(self._pace.stop_gently_s)
-        for part in (self._keeper, self._clockwork, self._watcher):
+        for part in (self._keeper, self._clockwork, self._watcher, self._postmen):
             part.join(KEEPER_JOIN_S)
         if not ended:
             for wired in (self._loaded, *self._retired):
@@ -251,6 +255,7 @@ class Daemon:
             self._retired.remove(wired)
             self._traffic.count(wired, last=True)
             wired.end_calls()
+            self._postmen.start()  # what still worked by the former routes has ended
 
     # --- small parts -------------------------------------------------------------------------------------------------------------
 
@@ -279,7 +284,8 @@ class Daemon:
     def _alive(self) -> str | None:
         if self._started and not self._stopping.is_set():
             gone = [name for name, part in (("scheduler", self._ticks), ("clockwork", self._clockwork)) if not part.running]
-            if trouble := next((f"the {name} is gone" for name in gone), None) or self._worker.trouble or self._watcher.trouble:
+            troubles = (part.trouble for part in (self._worker, self._watcher, self._postmen))
+            if trouble := next((f"the {name} is gone" for name in gone), None) or next(filter(None, troubles), None):
                 return trouble
         return "no heartbeat" if self._monotonic() - self._round_at > DEAF_AFTER_S else None
 

@@ -12,6 +12,7 @@ from driftwatch.domain.decision import Decision
 from driftwatch.domain.drift import Blinds
 from driftwatch.domain.exception import ExceptionRecord
 from driftwatch.domain.finding import Finding
+from driftwatch.domain.notification import DeliveryMeasure
 from driftwatch.domain.resource import Cell
 from driftwatch.domain.scan import Scan
 from driftwatch.domain.snapshot import CellState, Gap
@@ -115,7 +116,18 @@ class Rescanned:
     seconds: float
 
 
-Event: TypeAlias = ScanPlanned | CellJudged | FindingChanged | ClockStruck | SourceSynced | ScanDone | ActivityRead | Blinded | Rescanned
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifierTold:
+    """A notifier was told what was due: how many findings came to what (delivered, retry, refused, untried), and what was wrong."""
+
+    notifier: str
+    results: Mapping[str, int]
+    problems: tuple[str, ...] = ()
+
+
+Event: TypeAlias = (
+    ScanPlanned | CellJudged | FindingChanged | ClockStruck | SourceSynced | ScanDone | ActivityRead | Blinded | Rescanned | NotifierTold
+)
 Report: TypeAlias = Callable[[Event], None]
 
 
@@ -209,3 +221,5 @@ class Measures:
     """The configured accounts of which no scan ever named a cell."""
     deviations: Mapping[str, int] = field(default_factory=dict)
     """The deviations of the policy: how many are `current`, how many `expired`."""
+    deliveries: Mapping[str, DeliveryMeasure] = field(default_factory=dict)
+    """By notifier, whether or not it was ever owed anything."""

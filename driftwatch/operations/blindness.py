@@ -13,7 +13,7 @@ from driftwatch.domain.blinding import BLINDING_TYPES, Blinding, blind_cells, bl
 from driftwatch.domain.drift import Blinds, Drift, DriftKind
 from driftwatch.domain.report import Blinded, Event, FindingChanged
 from driftwatch.domain.resource import GLOBAL, Cell, Scope
-from driftwatch.operations import decisions, transients
+from driftwatch.operations import decisions, outbox, transients
 from driftwatch.operations.decisions import Decider, evidence_in
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.transients import Seen
@@ -43,7 +43,7 @@ def look(
     for activity, found in off:
         events.extend(_turned_off(uow, installation, decider, activity, found, now))
     for activity in on:
-        events.extend(_turned_on(uow, activity, now))
+        events.extend(_turned_on(uow, installation, activity, now))
     for problem in problems:
         events.extend(_broken(uow, installation, decider, problem, now))
     return events
@@ -85,7 +85,7 @@ def _resource(uow: UnitOfWork, activity: Activity, found: Blinding) -> tuple[Cel
     return cell, next(iter(found.names), found.what.value), arn, None, None
 
 
-def _turned_on(uow: UnitOfWork, activity: Activity, now: datetime) -> Iterable[Event]:
+def _turned_on(uow: UnitOfWork, installation: Installation, activity: Activity, now: datetime) -> Iterable[Event]:
     """What is on again is over, where no reading will say so."""
     what = _TURNED_ON[activity.event_source, activity.event_name]
     for standing in list(uow.findings.standings()):
@@ -94,7 +94,7 @@ def _turned_on(uow: UnitOfWork, activity: Activity, now: datetime) -> Iterable[E
         finding = uow.findings.get(standing.id)
         if finding and finding.drift.blinds is what and uow.cells.get(finding.cell) is None:
             after = lifecycle.snapshot_clean(finding, now)
-            uow.findings.save(after)
+            outbox.save(uow, installation.routing, after, now)
             decisions.record(uow, "finding_reverted", after, now, event=activity.id)
             yield FindingChanged(scan_id=None, before=finding, finding=after, decision=None)
 

@@ -16,7 +16,7 @@ from driftwatch.domain.finding import LIVE, Finding, FindingState
 from driftwatch.domain.resource import Json
 from driftwatch.domain.selection import FindingSelection
 from driftwatch.errors import NotFoundError, RefusedError
-from driftwatch.operations import attribution, decisions
+from driftwatch.operations import attribution, decisions, outbox
 from driftwatch.operations.attribution import Explained
 from driftwatch.operations.denials import denials
 from driftwatch.operations.installation import Installation
@@ -90,7 +90,7 @@ def ack(installation: Installation, finding_id: str, actor: Actor, ticket: str |
     with denials(installation, "finding_ack", finding_id, actor), installation.store.write() as uow:
         now = installation.clock()
         after = lifecycle.ack(finding_of(uow, finding_id), actor.person, now, ticket)
-        uow.findings.save(after)
+        outbox.save(uow, installation.routing, after, now)
         record_act(uow, "finding_acknowledged", after, actor, now, ticket=ticket)
         return after
 
@@ -113,7 +113,7 @@ def ratify(installation: Installation, finding_id: str, record_id: str, actor: A
         decision = decode(Decision, uow.findings.decisions(finding.id)[-1])
         events = attribution.events(uow, finding.drift, policy, Identities(policy.context))
         ratification.check(finding.drift, decision, change, by=actor.person, policy=policy, events=events, now=now)
-        uow.findings.save(after)
+        outbox.save(uow, installation.routing, after, now)
         record_act(uow, "finding_ratified", after, actor, now, record=change.id, record_hash=change.raw_hash)
         return after
 

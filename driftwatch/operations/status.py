@@ -17,12 +17,14 @@ from driftwatch.domain.drift import Blinds
 from driftwatch.domain.exception import ExceptionRecord
 from driftwatch.domain.finding import LIVE, Finding, FindingState, Standing
 from driftwatch.domain.freshness import NOT_CONFIGURED, aged
+from driftwatch.domain.notification import Delivery, DeliveryMeasure
 from driftwatch.domain.report import ActivityMeasure, HandledMeasure, Measures, ScopeMeasure, SourceMeasure
 from driftwatch.domain.resource import Cell
 from driftwatch.domain.scan import CellStatus, Scan, ScanStatus
 from driftwatch.domain.snapshot import CellState, Gap
 from driftwatch.operations import policies, population
 from driftwatch.operations.installation import Installation
+from driftwatch.ports import UnitOfWork
 
 COVERED_CODE, UNCOVERED_CODE, INCOMPLETE_CODE = 0, 2, 3
 COVERED_STATES = frozenset({CellState.CLEAN, CellState.NOT_ENABLED, CellState.DRIFTED})
@@ -31,6 +33,7 @@ SCANS_LOOKED_AT = 100
 """How far back the last complete scan is looked for."""
 HANDLED_WITHIN = timedelta(days=7)
 """For how long findings that closed are counted in how fast they are dealt with."""
+REFUSED_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,9 @@ class Overview:
     blind: Mapping[Cell, Blinds]
     """The cells in which a change between two scans would go unseen, and what was turned off."""
     activity: ActivityMeasure
+    deliveries: Mapping[str, DeliveryMeasure]
+    quarantined: tuple[Delivery, ...]
+    """What notifiers refused, the first of it."""
     store: dict[str, str]
 
 
@@ -82,6 +88,7 @@ def overview(installation: Installation) -> Overview:
         findings = tuple(uow.findings.all(tuple(LIVE)))
         latest = uow.scans.latest()
         gaps = tuple(gap for status in cells if status.state is CellState.UNKNOWN for gap in uow.cells.gaps(status.cell))
+        queues, refused = _queues(uow, installation), tuple(uow.deliveries.quarantined(REFUSED_SHOWN))
     production = installation.policy.context.production_accounts
     return Overview(
         cells=tuple(cells),
@@ -93,6 +100,8 @@ def overview(installation: Installation) -> Overview:
         uncontrolled_accounts=tuple(account for account in installation.accounts if production is not None and account not in production),
         blind=blind_cells([status.cell for status in cells], [finding.drift for finding in findings]),
         activity=population.measure(installation, [status.cell for status in cells]),
+        deliveries=queues,
+        quarantined=refused,
         store=dict(installation.store.describe()),
     )
 
@@ -114,6 +123,7 @@ def measure(installation: Installation) -> Measures:
         live, closed = list(uow.findings.standings()), list(uow.findings.closed_since(installation.clock() - HANDLED_WITHIN))
         exceptions = list(uow.exceptions.all())
         sources = {source.name: source for source in uow.changes.sources()}
+        queues = _queues(uow, installation)
     scopes = _scopes(cells, installation)
     completions = [scope.oldest_completion for scope in scopes.values()]
     return Measures(
@@ -133,12 +143,19 @@ def measure(installation: Installation) -> Measures:
         activity=population.measure(installation, [status.cell for status in cells]),
         deviations={"current": len(installation.policy.deviations) - over, "expired": over},
         handled=_handled(live, closed, exceptions, installation.clock()),
+        deliveries=queues,
     )
 
 
 def _source(known: SourceStatus | None) -> SourceMeasure:
     """One that is configured and was never read stands here, too: it allows nothing yet."""
     return SourceMeasure(last_success_at=known.last_success_at if known else None, set_aside=len(known.set_aside) if known else 0)
+
+
+def _queues(uow: UnitOfWork, installation: Installation) -> dict[str, DeliveryMeasure]:
+    """Every configured notifier's queue, an empty one, too."""
+    known = uow.deliveries.measures()
+    return {name: known.get(name, DeliveryMeasure()) for name in installation.routing.notifiers}
 
 
 def _handled(live: Sequence[Standing], closed: Sequence[Standing], exceptions: Sequence[ExceptionRecord], now: datetime) -> HandledMeasure:

@@ -6,6 +6,7 @@ Times are UTC and aware. A method raises `StoreError` or `SourceError` when it c
 from driftwatch.ports.activity_log import ActivityLog
 from driftwatch.ports.credentials import Answers, Sessions, Tokens
 from driftwatch.ports.judged import Exceptions, Findings
+from driftwatch.ports.notify import Deliveries, Notifier
 from driftwatch.ports.outside import (
     ActivitySource,
     BaselineFiles,
@@ -43,12 +44,14 @@ __all__ = [
     "CheckpointPlace",
     "CheckpointSigner",
     "Collector",
+    "Deliveries",
     "Documents",
     "Engine",
     "Exceptions",
     "Findings",
     "Leases",
     "Ledger",
+    "Notifier",
     "Observations",
     "Policies",
     "Register",

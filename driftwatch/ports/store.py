@@ -27,6 +27,7 @@ from driftwatch.domain.snapshot import CellRead, CellState, Gap, Put, Stored
 from driftwatch.ports.activity_log import ActivityLog
 from driftwatch.ports.credentials import Answers, Sessions, Tokens
 from driftwatch.ports.judged import Exceptions, Findings
+from driftwatch.ports.notify import Deliveries
 from driftwatch.ports.processes import Leases, Requests
 
 
@@ -274,6 +275,7 @@ class UnitOfWork(Protocol):
     tokens: Tokens
     sessions: Sessions
     answers: Answers
+    deliveries: Deliveries
 
 
 class Store(Protocol):

@@ -21,6 +21,7 @@ from driftwatch.stores.baselines import SqlBaselines
 from driftwatch.stores.cells import SqlCells
 from driftwatch.stores.changes import SqlChanges
 from driftwatch.stores.credentials import SqlAnswers, SqlSessions, SqlTokens
+from driftwatch.stores.deliveries import SqlDeliveries
 from driftwatch.stores.documents import SqlDocuments
 from driftwatch.stores.exceptions import SqlExceptions
 from driftwatch.stores.failures import SPOILED, store_error
@@ -120,6 +121,7 @@ class SqlUnitOfWork:
         self.tokens: ports.Tokens = SqlTokens(session)
         self.sessions: ports.Sessions = SqlSessions(session)
         self.answers: ports.Answers = SqlAnswers(session)
+        self.deliveries: ports.Deliveries = SqlDeliveries(session)
 
 
 class SqlStore:

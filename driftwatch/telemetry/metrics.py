@@ -17,6 +17,7 @@ from driftwatch.domain.report import CellJudged, Event, FindingChanged, Measures
 from driftwatch.domain.request import RequestState
 from driftwatch.domain.scan import ScanStatus
 from driftwatch.telemetry.activity import ActivityMetrics
+from driftwatch.telemetry.deliveries import DeliveryMetrics
 from driftwatch.telemetry.handling import HandlingMetrics
 from driftwatch.telemetry.ledger import LedgerMetrics
 from driftwatch.telemetry.state import AGE_BUCKETS, StateMetrics
@@ -38,6 +39,7 @@ class Metrics:
         self.ledger = LedgerMetrics(self.registry)
         self._handling = HandlingMetrics(self.registry)
         self._activity = ActivityMetrics(self.registry)
+        self._deliveries = DeliveryMetrics(self.registry)
         self._state = StateMetrics()
         self.registry.register(self._state)
 
@@ -95,7 +97,7 @@ class Metrics:
         for kind in ("scan", "refresh"):
             for state in (RequestState.DONE, RequestState.FAILED):
                 self.requests.labels(kind, state.value)
-        for part in ("worker", "reload", "heartbeat", "ledger", "clocks", "activity", "rescan"):
+        for part in ("worker", "reload", "heartbeat", "ledger", "clocks", "activity", "rescan", "notify"):
             self.errors.labels(part)
         self.reload_ok.set(1)
 
@@ -103,6 +105,7 @@ class Metrics:
         """Counts an operation's report."""
         self._handling.on(event)
         self._activity.on(event)
+        self._deliveries.on(event)
         match event:
             case FindingChanged(decision=decision) if decision is not None:
                 self.decisions.labels(decision.verdict.value).inc()

@@ -13,6 +13,7 @@ from driftwatch.domain.finding import LIVE
 from driftwatch.domain.report import Measures, ScopeMeasure
 from driftwatch.domain.snapshot import CellState
 from driftwatch.telemetry.activity import activity
+from driftwatch.telemetry.deliveries import deliveries
 from driftwatch.telemetry.handling import handling
 
 ACCOUNTS_SHOWN: Final = 100
@@ -44,6 +45,7 @@ class StateMetrics:
         yield from _findings(measures)
         yield from handling(measures)
         yield from activity(measures)
+        yield from deliveries(measures)
         yield from _times(measures)
 
 

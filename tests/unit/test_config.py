@@ -10,6 +10,7 @@ import pytest
 
 from driftwatch import config, plugins
 from driftwatch.domain.baseline import BaselinePattern
+from driftwatch.domain.notification import Route, Severity
 from driftwatch.errors import InputError
 
 BASE = """
@@ -161,7 +162,8 @@ def test_the_schema_describes_every_setting_and_every_kind_of_source() -> None:
     json.dumps(schema)
     kinds = [item["properties"]["kind"]["const"] for item in schema["properties"]["change_sources"]["items"]["oneOf"]]
     assert kinds == list(plugins.words("driftwatch.change_sources"))
-    sections = [schema, *schema["$defs"].values(), *schema["properties"]["change_sources"]["items"]["oneOf"]]
+    kinds_of = (schema["properties"][name]["items"]["oneOf"] for name in ("change_sources", "notifiers"))
+    sections = [schema, *schema["$defs"].values(), *(kind for kinds in kinds_of for kind in kinds)]
     undescribed = [
         name
         for part in sections
@@ -213,3 +215,69 @@ def test_a_key_of_another_length_is_refused(tmp_path: Path, size: int) -> None:
 def test_a_named_key_file_is_never_made(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         config.installation_key(tmp_path, tmp_path / "absent")
+
+
+NOTIFIERS = """
+notifiers:
+  - {name: chat, kind: log}
+  - {name: pager, kind: alertmanager, url: "http://127.0.0.1:9093"}
+"""
+
+
+def test_by_default_every_notifier_is_told_from_warnings_on(tmp_path: Path) -> None:
+    routing = load(tmp_path, BASE + NOTIFIERS).notify.routing(("chat", "pager"))
+    assert [(route.to, route.severities, route.types) for route in routing.routes] == [
+        (("chat", "pager"), (Severity.WARNING, Severity.CRITICAL), ("*",))
+    ]
+    assert load(tmp_path).notify.routing(()).routes == ()
+
+
+def test_routes_are_read_with_all_their_parts(tmp_path: Path) -> None:
+    route = "{accounts: ['0*'], severities: [info], types: ['AWS::IAM::*'], owners: ['team-*'], to: [pager]}"
+    made = load(tmp_path, f"{BASE}{NOTIFIERS}notify: {{base_url: 'https://d.example', owner_tag: team, routes: [{route}]}}\n")
+    routing = made.notify.routing(("chat", "pager"))
+    assert routing.routes == (
+        Route(accounts=("0*",), severities=(Severity.INFO,), types=("AWS::IAM::*",), owners=("team-*",), to=("pager",)),
+    )
+    assert (routing.owner_tag, routing.base_url) == ("team", "https://d.example")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("notify:\n  routes:\n    - to: [chat, pagr]\n", 'driftwatch.yaml:15:18: the unknown notifier "pagr"; expected "pager"'),
+        ("notify: {routes: [{to: [chat], owner: [x]}]}\n", 'the unknown key "owner"; expected "owners"'),
+        ("notify: {storm: 3}\n", 'the unknown key "storm"'),
+        ("notify: {routes: [{to: []}]}\n", "expected at least one element"),
+        ("notify: {routes: [{to: [chat], severities: [high]}]}\n", "'info', 'warning' or 'critical'"),
+        ("notify: {base_url: 'javascript:alert(1)'}\n", "a URL that begins with https:// or http://"),
+    ],
+)
+def test_a_route_that_leads_nowhere_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    assert message in refused(tmp_path, BASE + NOTIFIERS + text)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("kind: log, level: info", 'the unknown key "level"'),
+        ("kind: slack", "the notifier"),
+        ("kind: webhook, url: 'https://h.example/s3cret'", "expected one of secret_file and secret_env"),
+        ("kind: webhook, url: 'http://h.example/s3cret', secret_env: S", "expected https, or allow_http: true"),
+        ("kind: webhook, url: 'https://user:s3cret@h.example', secret_env: S", "without a user name"),
+        ("kind: webhook, url: 'https://h.example:99999/s3cret', secret_env: S", "a port from 1 to 65535"),
+        ("kind: webhook, url: 'ftp://h.example/s3cret', secret_env: S", "a URL that begins with https://"),
+        ("kind: webhook, url: 'https://h.example', secret_env: S, allow_private: [10.0.0.1/8]", "networks such as 10.1.2.0/24"),
+        ("kind: alertmanager", 'no "url"'),
+    ],
+)
+def test_what_a_notifier_cannot_use_is_refused_without_repeating_its_url(tmp_path: Path, settings: str, message: str) -> None:
+    text = refused(tmp_path, f"{BASE}notifiers:\n  - {{name: one, {settings}}}\n")
+    assert message in text
+    assert "driftwatch.yaml:10:" in text
+    assert "s3cret" not in text
+
+
+def test_a_notifier_has_a_name_of_its_own(tmp_path: Path) -> None:
+    text = BASE + "notifiers:\n  - {name: one, kind: log}\n  - {name: one, kind: log}\n"
+    assert "the notifier one more than once" in refused(tmp_path, text)

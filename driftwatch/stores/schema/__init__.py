@@ -27,6 +27,7 @@ from driftwatch.stores.schema.collected import (
 )
 from driftwatch.stores.schema.credentials import answers, sessions, tokens
 from driftwatch.stores.schema.judged import checkpoints, decisions, exceptions, findings, ledger, record_effects
+from driftwatch.stores.schema.notified import deliveries
 from driftwatch.stores.schema.permissions import change_records, change_sources, policies, policy_activations, register
 from driftwatch.stores.schema.processes import leases, requests
 
@@ -50,6 +51,7 @@ __all__ = [
     "change_sources",
     "checkpoints",
     "decisions",
+    "deliveries",
     "documents",
     "entries",
     "exceptions",
