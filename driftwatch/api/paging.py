@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -35,11 +35,11 @@ def position(text: str | None) -> tuple[datetime, str] | None:
     try:
         at, id_ = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         moment = datetime.fromisoformat(at)
-    except (ValueError, TypeError, binascii.Error):
+        if moment.tzinfo is None or not isinstance(id_, str):
+            raise refused()
+        return moment.astimezone(UTC), id_
+    except (ValueError, TypeError, OverflowError, binascii.Error):
         raise refused() from None
-    if moment.tzinfo is None or not isinstance(id_, str):
-        raise refused()
-    return moment, id_
 
 
 def cursor_of(*parts: str) -> str:
