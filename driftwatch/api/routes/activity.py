@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Final
 
 from fastapi import Query, Request, Response
-from pydantic import AwareDatetime
 
 from driftwatch.api.answers import tagged
 from driftwatch.api.asking import Asking, Some, looked_into
@@ -15,6 +14,7 @@ from driftwatch.api.paging import cursor as following_cursor
 from driftwatch.api.paging import position as place
 from driftwatch.api.routing import Routes
 from driftwatch.api.schemas import activity as schemas
+from driftwatch.api.schemas.base import When
 from driftwatch.domain.access import Permission
 from driftwatch.domain.selection import ActivitySelection
 from driftwatch.operations import activity_views
@@ -33,8 +33,8 @@ def page(
     resource: Annotated[Words, Query(description="Only calls on this resource: its id, name or ARN.")] = None,
     actor: Annotated[Words, Query(description="Only calls of this principal, by any of its names in the log.")] = None,
     account: Some = None,
-    since: Annotated[AwareDatetime | None, Query(description="From when on; default: a day ago.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Up to when.")] = None,
+    since: Annotated[When | None, Query(description="From when on; default: a day ago.")] = None,
+    until: Annotated[When | None, Query(description="Up to when.")] = None,
     changes: Annotated[bool, Query(description="Only calls that changed configuration.")] = False,  # noqa: FBT002 - a query has no keywords
     denied: Annotated[bool, Query(description="Only attempts that were denied.")] = False,  # noqa: FBT002
     cursor: CursorQuery = None,
@@ -42,8 +42,8 @@ def page(
 ) -> Response:
     """Logged writes, the newest first, with what became of each change and the finding that it belongs to; a page at a time."""
     wanted = ActivitySelection(
-        since=since.astimezone(UTC) if since else caller.installation.clock() - timedelta(days=1),
-        until=until.astimezone(UTC) if until else None,
+        since=since or caller.installation.clock() - timedelta(days=1),
+        until=until,
         accounts=looked_into(caller, account, Permission.AUDIT),
         name=resource,
         principal=actor,

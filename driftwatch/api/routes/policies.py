@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -58,7 +58,7 @@ def test(request: Request, caller: Asking, body: schemas.Cases, sent: Annotated[
 def replay(request: Request, caller: Asking, body: schemas.Replay) -> Response:
     """Judge stored drifts under another policy and show what would change; a page of drifts at a time. Nothing is written."""
     installation = caller.installation
-    since = body.since.astimezone(UTC) if body.since else installation.clock() - REPLAYED
+    since = body.since or installation.clock() - REPLAYED
     wanted = FindingSelection(accounts=looked_into(caller, None), since=since)
     after = position(body.cursor)
     with _alone(request):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from driftwatch.api.paging import MOST
-from driftwatch.api.schemas.base import Anything, Body, Given, Moment
+from driftwatch.api.schemas.base import Anything, Body, Given, Moment, When
 from driftwatch.domain.decision import Verdict
 from driftwatch.domain.finding import FindingState
 
@@ -79,7 +79,7 @@ class TestResult(Given):
 
 class Replay(Body):
     policy: Annotated[str, StringConstraints(min_length=1, max_length=200_000)] = Field(description="The policy file to try, as text.")
-    since: AwareDatetime | None = Field(default=None, description="Findings that were first seen from then on; default: 30 days ago.")
+    since: When | None = Field(default=None, description="Findings that were first seen from then on; default: 30 days ago.")
     all: bool = Field(default=False, description="Drifts that would come to the same, too.")
     cursor: Annotated[str, StringConstraints(max_length=400, pattern="^[A-Za-z0-9_-]+$")] | None = None
     limit: Annotated[int, Field(ge=1, le=MOST, strict=True)] = Field(default=50, description="Drifts that are judged for one page.")

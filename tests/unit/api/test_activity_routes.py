@@ -140,7 +140,16 @@ def test_a_day_has_to_be_one(stage: Stage, query: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", [{"limit": 0}, {"limit": 201}, {"since": "2026-03-10"}, {"changes": "perhaps"}, {"resource": ""}, {"actor": "x" * 2049}]
+    "query",
+    [
+        {"limit": 0},
+        {"limit": 201},
+        {"since": "2026-03-10"},
+        {"until": "9999-12-31T23:59:59-14:00"},
+        {"changes": "perhaps"},
+        {"resource": ""},
+        {"actor": "x" * 2049},
+    ],
 )
 def test_a_value_that_is_none_is_refused(stage: Stage, query: dict[str, object]) -> None:
     assert stage.get("/activity", "cleo", params=query).status_code == 422

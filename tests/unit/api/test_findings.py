@@ -71,7 +71,10 @@ def test_pages_hold_every_finding_once_the_most_recent_first(stage: Stage) -> No
     assert len(seen) == 8
 
 
-@pytest.mark.parametrize("cursor", ["x", "W10", "WyIyMDI2IiwgMV0", "WyIyMDI2LTAxLTAxIiwgImEiXQ", "e30", "-", "_" * 400])
+@pytest.mark.parametrize(
+    "cursor",
+    ["x", "W10", "WyIyMDI2IiwgMV0", "WyIyMDI2LTAxLTAxIiwgImEiXQ", "WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzE0OjAwIiwiYSJd", "e30", "-", "_" * 400],
+)
 def test_a_cursor_that_is_none_of_ours_is_refused(stage: Stage, cursor: str) -> None:
     answer = stage.get("/findings", params={"cursor": cursor})
     assert answer.status_code == 400
@@ -103,7 +106,16 @@ def test_each_filter_filters(stage: Stage, query: dict[str, str], number: int) -
 
 
 @pytest.mark.parametrize(
-    "query", [{"state": "opened"}, {"verdict": "x"}, {"limit": 0}, {"limit": 201}, {"limit": "x"}, {"since": "2026-03-10"}]
+    "query",
+    [
+        {"state": "opened"},
+        {"verdict": "x"},
+        {"limit": 0},
+        {"limit": 201},
+        {"limit": "x"},
+        {"since": "2026-03-10"},
+        {"since": "0001-01-01T00:00:00+14:00"},
+    ],
 )
 def test_a_value_that_is_none_is_refused_and_named(stage: Stage, query: dict[str, str]) -> None:
     answer = stage.get("/findings", params=query)
