@@ -34,10 +34,7 @@ class SqlDeliveries:
 
     def save(self, deliveries_: Iterable[Delivery]) -> None:
         """Inserts or replaces by finding and notifier."""
-        for item in deliveries_:
-            row = {name: getattr(item, name) for name in _SAME}
-            row |= {"state": item.state.value, "phase": item.phase.value, "severity": item.severity.value}
-            self._session.save(deliveries, row | {"told": item.told and item.told.value})
+        self._session.save_all(deliveries, [_row(item) for item in deliveries_])
 
     def due(self, notifier: str, now: datetime, limit: int) -> Sequence[Delivery]:
         """What the notifier is to be told by now, what has waited longest first."""
@@ -73,6 +70,12 @@ def _measure(states: Mapping[str, Row[Any]]) -> DeliveryMeasure:
     return DeliveryMeasure(
         owed=owed.number if owed else 0, oldest_owed=owed.oldest if owed else None, quarantined=refused.number if refused else 0
     )
+
+
+def _row(item: Delivery) -> dict[str, Any]:
+    row = {name: getattr(item, name) for name in _SAME}
+    row |= {"state": item.state.value, "phase": item.phase.value, "severity": item.severity.value}
+    return row | {"told": item.told and item.told.value}
 
 
 def _delivery(row: Row[Any]) -> Delivery:

@@ -269,9 +269,11 @@ def test_a_quarantined_finding_is_owed_again_when_it_changes_and_at_a_start() ->
     outbox.reconcile(world.installation)
     assert deliver(world, notifier) == {Result.REFUSED: 1}
     heal(world)
+    assert deliver(world, notifier) == {Result.REFUSED: 1}
     notifier.answer = lambda _: DELIVERED
-    deliver(world, notifier)
-    assert phases(notifier)[-1] == ("one", "resolved")
+    assert deliver(world, notifier) == {}
+    outbox.reconcile(world.installation)
+    assert deliver(world, notifier) == {Result.DELIVERED: 1}, "that of a closed finding, too"
 
 
 def test_a_notifier_that_breaks_its_word_loses_nothing() -> None:
@@ -394,6 +396,18 @@ def test_a_finding_that_is_routed_elsewhere_now_is_resolved_where_it_was() -> No
     outbox.reconcile(world.installation)
     deliver(world, notifier)
     assert phases(notifier) == [("one", "firing"), ("one", "resolved")]
+
+
+def test_who_still_works_by_former_routes_ends_a_finding_for_the_new_notifier_too() -> None:
+    world, notifier = noisy()
+    former = world.installation
+    drift(world, "one")
+    world.change(routing=Routing(notifiers=("new",), routes=(Route(to=("new",)),)))
+    outbox.reconcile(world.installation)
+    world.installation = former  # a scan that began before the reload
+    heal(world)
+    assert {row.notifier: row.phase for row in rows(world)}["new"] is Phase.RESOLVED
+    assert deliver(world, notifier) == {}, "the removed one is told nothing"
 
 
 def test_each_finding_has_the_deliveries_that_it_demands_after_any_acts() -> None:
