@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -16,6 +15,7 @@ import structlog
 from driftwatch.daemon import lease
 from driftwatch.daemon.clockwork import Clockwork
 from driftwatch.daemon.ledger_keeper import LedgerKeeper
+from driftwatch.daemon.pace import DEFAULT, Pace
 from driftwatch.daemon.postman import Postmen
 from driftwatch.daemon.reloading import checked
 from driftwatch.daemon.ticks import SCHEDULED, Ticks
@@ -45,17 +45,6 @@ DEAF_AFTER_S: Final = 120.0
 """No round of the heartbeat for so long (a store may keep a write waiting for a minute and a half): a thread hangs for good."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """Seconds. A stop waits `stop_gently_s` for the scan to end by itself, cuts its calls and waits `stop_cut_s`, then has `leave_s`
-    to write what is left: within 20 s in all."""
-
-    heartbeat_s: float = requests.HEARTBEAT_S
-    stop_gently_s: float = 5.0
-    stop_cut_s: float = 8.0
-    leave_s: float = 4.0
-
-
 class Daemon:
     """One daemon on one store. `load` reads the configuration anew, over the open store, and raises DriftwatchError when it is refused."""
 
@@ -66,7 +55,7 @@ class Daemon:
         metrics: Metrics,
         report: Report = report_to_log,
         *,
-        pace: Pace = Pace(),
+        pace: Pace = DEFAULT,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._load = load

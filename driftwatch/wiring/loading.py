@@ -1,23 +1,13 @@
-"""Wiring: the only place where adapters are chosen. From a configuration to an Installation."""
+"""From a configuration to an Installation with its surroundings, and to another one on a reload."""
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import os
-import secrets
-import socket
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import structlog
-
-from driftwatch import plugins
 from driftwatch.baseline_files.files import FileBaselines
 from driftwatch.config import Config, installation_key
 from driftwatch.config import load as load_config
@@ -31,15 +21,13 @@ from driftwatch.errors import InputError, Place, StoreError
 from driftwatch.operations import policies as in_force
 from driftwatch.operations.due import EmptyCells
 from driftwatch.operations.installation import Installation
-from driftwatch.ports import ActivitySource, ChangeSource, CheckpointPlace, Notifier, Store
-from driftwatch.signing.checkpoints import KEY_FILE, SshCheckpoints
-from driftwatch.signing.places import FilePlace, LogPlace
-from driftwatch.signing.ssh import SshSigner
+from driftwatch.ports import ActivitySource, Store
 from driftwatch.stores.store import open_store
+from driftwatch.wiring import adapters
+from driftwatch.wiring.names import new_id, now
 
 if TYPE_CHECKING:
     from driftwatch.aws.collector import AwsCollector
-    from driftwatch.aws.sessions import Account
 
 DEFAULT_CONFIG = Path("driftwatch.yaml")
 _FIRST_CONFIG = "a file; `driftwatch init` writes one for the account that your credentials reach, `driftwatch demo` needs none"
@@ -96,16 +84,16 @@ def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store |
     config = load_config(chosen, os.environ if env is None else env)
     people, policy = _people_and_policy(config)
     key, key_id = installation_key(config.state_dir, config.installation_key)
-    (collector, types, actions), activity_sources = _collector(config, key, key_id), _activity_sources(config)
+    (collector, types, actions), activity_sources = adapters.collector(config, key, key_id), adapters.activity_sources(config)
     opened = store or _open(config, key_id)
     installation = Installation(
         store=opened,
         collector=collector,
         engine=ThreadEngine(config.scan.concurrency),
-        sources=[_source(item.kind, item.name, item.settings, opened) for item in config.change_sources],
+        sources=[adapters.source(item.kind, item.name, item.settings, opened) for item in config.change_sources],
         activity_sources=activity_sources,
         baseline_files=FileBaselines(),
-        signer=_signer(config),
+        signer=adapters.signer(config),
         policy=policy,
         policy_document=policies.policy_document(policy),
         people=people,
@@ -115,10 +103,10 @@ def load(path: Path | None, env: Mapping[str, str] | None = None, store: Store |
         empty_cells=EmptyCells(after=config.scan.empty_after, every=config.scan.empty_every),
         scan_deadline_s=float(config.scan.deadline_s),
         key_id=key_id,
-        register=_register(config, chosen),
-        checkpoint_signer=_checkpoint_signer(config),
-        checkpoint_places=_checkpoint_places(config),
-        notifiers=_notifiers(config),
+        register=adapters.register(config, chosen),
+        checkpoint_signer=adapters.checkpoint_signer(config),
+        checkpoint_places=adapters.checkpoint_places(config),
+        notifiers=adapters.notifiers(config),
         routing=config.routing,
         clock=now,
         new_id=new_id,
@@ -171,44 +159,6 @@ def reload(running: Wired, env: Mapping[str, str] | None = None) -> Wired:
     return made
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def new_id(prefix: str) -> str:
-    """A fresh id that sorts by time: the prefix, milliseconds since 1970 in base 16, and 40 random bits."""
-    return f"{prefix}-{time.time_ns() // 1_000_000:011x}{secrets.token_hex(5)}"
-
-
-def holder() -> str:
-    """A name for this process in leases: host, process id space, process id, and random digits, so that no two are ever equal."""
-    return f"{socket.gethostname()}:{_process_space()}:{os.getpid()}:{secrets.token_hex(4)}"
-
-
-def is_dead(name: str) -> bool:
-    """Whether the holder of that name certainly runs no more: its process id is free in the id space that this process shares with it."""
-    parts = name.partition("/")[0].split(":")
-    if len(parts) != 4 or not parts[1] or parts[1] != _process_space() or not parts[2].isdigit():
-        return False
-    try:
-        os.kill(int(parts[2]), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _process_space() -> str:
-    """Which processes can see each other: the boot of the kernel and the process id namespace; empty where that cannot be told."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        space = Path("/proc/self/ns/pid").stat().st_ino
-    except OSError:
-        return ""
-    return hashlib.sha256(f"{boot} {space}".encode()).hexdigest()[:12]
-
-
 def _open(config: Config, key_id: str) -> Store:
     if config.store_url.startswith("sqlite") and not config.store.url:
         config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -220,90 +170,3 @@ def _open(config: Config, key_id: str) -> Store:
             f"the store was made with the installation key {known}, this is {key_id}: secrets could not be compared; use that key"
         )
     return store
-
-
-def _source(kind: str, name: str, settings: object, store: Store) -> ChangeSource:
-    """A source whose `create` asks for the store is given the open one; the others know nothing of it."""
-    module = plugins.load("driftwatch.change_sources", kind)
-    create: Callable[..., ChangeSource] = module.create
-    return create(name, settings, store=store) if "store" in inspect.signature(create).parameters else create(name, settings)
-
-
-def _activity_sources(config: Config) -> list[ActivitySource]:
-    accounts = _accounts(config)
-    package = "driftwatch.aws.cloudtrail"
-    return [plugins.load(package, item.kind).create(item.name, item.settings, accounts=accounts) for item in config.activity_sources]
-
-
-def _notifiers(config: Config) -> list[Notifier]:
-    return [plugins.load("driftwatch.notifiers", item.kind).create(item.name, item.settings) for item in config.notifiers]
-
-
-def _register(config: Config, path: Path) -> str | None:
-    """The name under which scans read the built-in register; raises InputError for a second one, whose records would all be twins."""
-    names = [item.name for item in config.change_sources if item.kind == "register"]
-    if len(names) > 1:
-        raise InputError(f"the register more than once: {', '.join(names)}", expected="one source of kind register", place=Place(str(path)))
-    return names[0] if names else None
-
-
-def _signer(config: Config) -> SshSigner | None:
-    return SshSigner(config.allowed_signers, config.revoked_signers) if config.allowed_signers else None
-
-
-def _checkpoint_signer(config: Config) -> SshCheckpoints:
-    chosen = config.ledger.signing_key
-    return SshCheckpoints(chosen or config.state_dir / KEY_FILE, makes=chosen is None, trusted=config.ledger.trusted_keys)
-
-
-def _checkpoint_places(config: Config) -> tuple[CheckpointPlace, ...]:
-    """Named by what they are, and numbered where there are several: a metric names them, and a path may say too much."""
-    files = [path for path in dict.fromkeys(config.ledger.export) if path != "log"]
-    places: list[CheckpointPlace] = [FilePlace(f"file-{n}" if n > 1 else "file", Path(path)) for n, path in enumerate(files, start=1)]
-    level = "info" if config.log.level == "debug" else config.log.level
-    return (*places, *([LogPlace(level=level)] if "log" in config.ledger.export else []))
-
-
-def _collector(config: Config, key: bytes, key_id: str) -> tuple[AwsCollector, int, Callable[[str, str], tuple[str, ...]]]:
-    from driftwatch.aws import extra, iam_policy
-    from driftwatch.aws.collector import AwsCollector
-    from driftwatch.aws.embedded_yaml import read_yaml
-    from driftwatch.aws.traffic import Limits
-
-    catalog, doubts = extra.checked(config.catalog.extra_dirs)
-    for doubt in doubts:
-        structlog.get_logger().warning("catalog_entry", problem=str(doubt))
-    types = [name for name, entry in catalog.items() if config.watches(name) and (entry.repeats is None or name in config.types)]
-    _refuse_useless_globs(config, list(catalog))
-    limits = Limits(
-        calls_in_flight=config.scan.concurrency,
-        calls_per_place=config.scan.per_service,
-        call_deadline_s=float(config.scan.call_deadline_s),
-        max_pages=config.scan.page_cap,
-        retry_budget=config.scan.retry_budget,
-    )
-    collector = AwsCollector(catalog, _accounts(config), key, key_id, limits=limits, types=types, clock=now, yaml=read_yaml)
-    return collector, len(types), iam_policy.Actions(catalog)
-
-
-def _accounts(config: Config) -> list[Account]:
-    from driftwatch.aws.sessions import Account
-
-    return [
-        Account(
-            id=item.id,
-            role_arn=item.role_arn,
-            external_id=item.external_id,
-            profile=item.profile,
-            regions=None if item.regions == ("all",) else item.regions,
-            partition=item.partition,
-        )
-        for item in config.accounts
-    ]
-
-
-def _refuse_useless_globs(config: Config, known: Sequence[str]) -> None:
-    """A type that the catalogue lacks must not look watched."""
-    for glob in (*config.types, *config.exclude_types):
-        if not any(fnmatchcase(name, glob) for name in known):
-            raise InputError(f"no resource type of the catalogue matches {glob!r}", expected="one that `driftwatch catalog list` names")
