@@ -61,7 +61,7 @@ def refuses(stage: Stage, act: Act, who: str, body: Any, wrong: Sequence[Any], h
         assert stage.post(act.path, body, None, headers=dict(given)).status_code == 401
         for raw, kind, number in (
             (b"{", "application/json", 400),
-            (b"", "application/json", 422),
+            (b"", "application/json", 400),
             (b'{"a": 1, "a": 2}', "application/json", 400),
             (b"{}", "text/plain", 415),
             (b"[]", "application/json", 422),
