@@ -83,6 +83,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DriftwatchError, lambda _request, error: of_error(_as(DriftwatchError, error)).response())
     app.add_exception_handler(RequestValidationError, _refused)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, lambda _request, error: unexpected(error))
 
 
 def _as(kind: type[Any], error: Exception) -> Any:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Annotated, Final
 
 from fastapi import Depends, Path, Query, Request, Response
-from pydantic import AwareDatetime
 
 from driftwatch.api.answers import answer, seen, tagged
 from driftwatch.api.guard import Caller, identified
@@ -15,6 +13,7 @@ from driftwatch.api.paging import cursor as following_cursor
 from driftwatch.api.repeats import Repeatable
 from driftwatch.api.routing import Routes
 from driftwatch.api.schemas import findings as schemas
+from driftwatch.api.schemas.base import When
 from driftwatch.domain.access import Permission
 from driftwatch.domain.authorization.explain import explain
 from driftwatch.domain.canonical import encode, sha256_hex, utc_text
@@ -46,7 +45,7 @@ def page(
     region: Some = None,
     type: Some = None,  # noqa: A002 - the glossary's word
     baseline: Some = None,
-    since: Annotated[AwareDatetime | None, Query(description="Only findings that were first seen at this time or later.")] = None,
+    since: Annotated[When | None, Query(description="Only findings that were first seen at this time or later.")] = None,
     cursor: CursorQuery = None,
     limit: LimitQuery = 50,
 ) -> Response:
@@ -58,7 +57,7 @@ def page(
         regions=tuple(region or ()),
         types=tuple(type or ()),
         baselines=tuple(baseline or ()),
-        since=since.astimezone(UTC) if since else None,
+        since=since,
     )
     found, following = findings.page(caller.installation, wanted, position(cursor), limit)
     documents = describe.finding_documents(caller.installation, found)
@@ -115,8 +114,7 @@ def except_(request: Request, caller: Asking, finding: FindingId, body: schemas.
     installation = caller.installation
     with repeat:
         seen(request, _tag(case.finding))
-        until = body.until.astimezone(UTC)
-        asked = exceptions.request(installation, case.finding.id, caller.actor, until=until, reason=body.reason, paths=body.paths)
+        asked = exceptions.request(installation, case.finding.id, caller.actor, until=body.until, reason=body.reason, paths=body.paths)
         document = describe.exception_document(asked, installation.clock())
         return repeat.keep(answer(document, status=201, headers={"ETag": f'"{document["content_hash"]}"'}))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from driftwatch.api.schemas.base import Anything, Body, Given, Moment, Name, Text
+from driftwatch.api.schemas.base import Anything, Body, Given, Moment, Name, Text, When
 from driftwatch.domain.decision import Verdict
 from driftwatch.domain.drift import DriftKind, Op
 from driftwatch.domain.finding import FindingState
@@ -134,9 +134,9 @@ class Ratify(Body):
 
 
 class Except(Body):
-    until: AwareDatetime = Field(description="Up to when.")
+    until: When = Field(description="Up to when.")
     reason: Text
-    paths: Annotated[list[Annotated[str, Field(max_length=4000)]], Field(max_length=200)] = Field(
+    paths: Annotated[list[Annotated[str, Field(max_length=4000, pattern=r"^(/[\s\S]*)?$")]], Field(max_length=200)] = Field(
         default=[], description="Only these paths; default: every uncovered one."
     )
 
