@@ -8,8 +8,9 @@ from typing import Final, cast
 from fastapi import FastAPI
 
 from driftwatch import __version__, plugins
+from driftwatch.api import document, oidc, problems
 from driftwatch.api import entrance as doors
-from driftwatch.api import oidc, problems
+from driftwatch.api.document import Documented
 from driftwatch.api.entrance import Entrance
 from driftwatch.api.guard import Surroundings, surroundings
 from driftwatch.api.headers import Protected
@@ -23,7 +24,7 @@ MOST_BODY: Final = 1_048_576
 
 def application(loaded: Callable[[], Wired], around: Surroundings | None = None, entrance: Entrance | None = None) -> FastAPI:
     """The API over the configuration that `loaded` gives at the moment of each request."""
-    app = FastAPI(
+    app = Documented(
         title="driftwatch",
         version=__version__,
         summary="What was found, who may have allowed it, and what was decided.",
@@ -39,6 +40,7 @@ def application(loaded: Callable[[], Wired], around: Surroundings | None = None,
     app.add_exception_handler(AnsweredBefore, lambda _request, known: cast(AnsweredBefore, known).response)
     for name in plugins.words("driftwatch.api.routes"):
         app.include_router(plugins.load("driftwatch.api.routes", name).routes.router, prefix=PREFIX)
+    app.include_router(document.routes.router, prefix=PREFIX)
     app.include_router(doors.router)
     app.include_router(oidc.router)
     return app

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, TypeVar
 
 from fastapi import APIRouter, Request, Response
@@ -20,6 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _PROBLEM: Final = {"model": ProblemDocument, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}}
 _TEXTS: Final = {
+    304: "You have it already: nothing has changed since the answer of that `ETag`.",
     400: "The request is no such request.",
     401: "Nobody was identified.",
     403: "Whoever was identified may not, or the rules refuse it; the text says which, and what would be allowed.",
@@ -33,6 +34,20 @@ _TEXTS: Final = {
     429: "Too many requests.",
     500: "An error that nobody foresaw.",
     503: "The store cannot be read or written now.",
+}
+_IF_MATCH: Final = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "description": "The ETag of what was looked at; * will not do.",
+    "schema": {"type": "string"},
+}
+_IF_NONE_MATCH: Final = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag of an answer that you have.",
+    "schema": {"type": "string"},
 }
 _ALWAYS: Final = (400, 401, 403, 404, 422, 429, 500, 503)
 _WRITING: Final = (409, 413, 415)
@@ -60,20 +75,31 @@ class Routes:
 
     def read(self, path: str, gives: Any, *, needs: Permission = Permission.READ, **more: Any) -> Callable[[F], F]:
         """A route that changes nothing. `gives` is the model of its answer: for the API's document; handlers answer with bytes."""
-        return self._route("GET", path, gives, needs, _ALWAYS, **more)
+        return self._route("GET", path, gives, needs, _ALWAYS, headers=(_IF_NONE_MATCH,), **more)
 
     def write(
         self, path: str, gives: Any, *, needs: Permission, status: int = 200, conditional: bool = False, **more: Any
     ) -> Callable[[F], F]:
         """A route that changes something; `conditional` where ``If-Match`` has to name what was looked at."""
         problems = (*_ALWAYS, *_WRITING, *((412, 428) if conditional else ()))
-        return self._route("POST", path, gives, needs, problems, status=status, **more)
+        headers = (_IF_MATCH,) if conditional else ()
+        return self._route("POST", path, gives, needs, problems, status=status, headers=headers, **more)
 
     def _route(
-        self, method: str, path: str, gives: Any, needs: Permission, problems: tuple[int, ...], status: int = 200, **more: Any
+        self,
+        method: str,
+        path: str,
+        gives: Any,
+        needs: Permission,
+        problems: tuple[int, ...],
+        status: int = 200,
+        headers: tuple[Mapping[str, Any], ...] = (),
+        **more: Any,
     ) -> Callable[[F], F]:
         answers: dict[int | str, Any] = {status: {"model": gives}} if gives is not None else {}
         answers |= {code: {**_PROBLEM, "description": _TEXTS[code]} for code in problems}
+        if method == "GET":
+            answers[304] = {"description": _TEXTS[304]}
 
         def add(handler: F) -> F:
             self.router.add_api_route(
@@ -83,7 +109,7 @@ class Routes:
                 status_code=status,
                 response_model=None,
                 responses=answers,
-                openapi_extra={PERMISSION: needs.value},
+                openapi_extra={PERMISSION: needs.value, "parameters": list(headers)},
                 summary=(handler.__doc__ or "").strip().partition("\n")[0].rstrip("."),
                 **more,
             )

@@ -50,7 +50,7 @@ def versions(request: Request, caller: Asking, name: BaselineName, cursor: Curso
 
 
 @routes.write("/baselines/{name}/capture", schemas.VersionOf, needs=Permission.OPERATE, status=201)
-def capture(caller: Asking, name: BaselineName, body: schemas.Capture, repeat: Repeatable) -> Response:
+def capture(caller: Asking, name: BaselineName, body: schemas.CaptureBaseline, repeat: Repeatable) -> Response:
     """Capture what the last complete readings saw, as a new version; nothing is approved by that."""
     _require(caller, Permission.OPERATE, name, "baseline_capture")
     left_out = [baselines.LeftOut(pattern=item.pattern, reason=item.reason) for item in body.left_out]
@@ -118,7 +118,7 @@ def propose(caller: Asking, version_id: VersionId, body: Nothing, repeat: Repeat
 
 
 @routes.write("/baselines/versions/{version_id}/approve", schemas.ApprovedOf, needs=Permission.APPROVE, conditional=True)
-def approve(request: Request, caller: Asking, version_id: VersionId, body: schemas.Approve, repeat: Repeatable) -> Response:
+def approve(request: Request, caller: Asking, version_id: VersionId, body: schemas.ApproveVersion, repeat: Repeatable) -> Response:
     """Approve a proposal by its content hash; when R13 is satisfied it becomes active at once. Nobody approves their own."""
     version = _version(caller, version_id, Permission.APPROVE, "baseline_approve")
     with repeat:

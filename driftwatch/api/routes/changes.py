@@ -54,7 +54,7 @@ def page(
     return _page(request, found, after)
 
 
-@routes.read("/changes/sources", schemas.SourceList)
+@routes.read("/changes/sources", schemas.ChangeSourceList)
 def sources(request: Request, caller: Asking) -> Response:
     """When each source was last read, with what success, and the records that were set aside then."""
     documents = [describe_changes.source_document(item, whole=caller.sees_all) for item in changes.sources(caller.installation)]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import Depends, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from driftwatch.api.answers import answer, seen, tagged
-from driftwatch.api.guard import Caller, identified
+from driftwatch.api.asking import Asking, Some, looked_into
+from driftwatch.api.cases import case_for, tag_of
 from driftwatch.api.paging import CursorQuery, LimitQuery, position
 from driftwatch.api.paging import cursor as following_cursor
 from driftwatch.api.repeats import Repeatable
@@ -16,23 +17,18 @@ from driftwatch.api.schemas import findings as schemas
 from driftwatch.api.schemas.base import When
 from driftwatch.domain.access import Permission
 from driftwatch.domain.authorization.explain import explain
-from driftwatch.domain.canonical import encode, sha256_hex, utc_text
+from driftwatch.domain.canonical import utc_text
 from driftwatch.domain.codec import decode
 from driftwatch.domain.decision import Decision, Verdict
-from driftwatch.domain.finding import LIVE, Finding, FindingState
-from driftwatch.domain.resource import Json
+from driftwatch.domain.finding import LIVE, FindingState
 from driftwatch.domain.selection import FindingSelection
-from driftwatch.errors import NotFoundError
 from driftwatch.operations import describe, exceptions, findings
-from driftwatch.operations.findings import Case
 from driftwatch.operations.timeline import timeline
 
 routes: Final = Routes("findings")
 
-Asking = Annotated[Caller, Depends(identified)]
 FindingId = Annotated[str, Path(max_length=80, pattern="^finding-[0-9a-z]+$", description="A finding's id.")]
 States = Annotated[list[FindingState] | None, Query(description="Only findings in these states; default: the live ones.")]
-Some = Annotated[list[Annotated[str, Query(max_length=200)]] | None, Query(max_length=100)]
 
 
 @routes.read("/findings", schemas.FindingPage)
@@ -54,7 +50,7 @@ def page(
     wanted = FindingSelection(
         states=tuple(state or LIVE),
         verdicts=tuple(verdict or ()),
-        accounts=_readable(caller, account),
+        accounts=looked_into(caller, account),
         regions=tuple(region or ()),
         types=tuple(type or ()),
         baselines=tuple(baseline or ()),
@@ -71,7 +67,7 @@ def show(caller: Asking, finding: FindingId) -> Response:
     """One finding with every difference, every decision, and the logged calls on its resource."""
     case = case_for(caller, finding)
     more = {"decisions": list(case.decisions), "facts": describe.facts_document(case.facts)}
-    return answer(describe.finding_document(case) | more, headers={"ETag": f'"{_tag(case.finding)}"'})
+    return answer(describe.finding_document(case) | more, headers={"ETag": f'"{tag_of(case.finding)}"'})
 
 
 @routes.read("/findings/{finding}/why", schemas.Why)
@@ -104,7 +100,7 @@ def ratify(request: Request, caller: Asking, finding: FindingId, body: schemas.R
     """Agree to an uncovered drift afterwards, by a retroactive change record; it never becomes authorised by that."""
     case = case_for(caller, finding, Permission.APPROVE, "finding_ratify")
     with repeat:
-        seen(request, _tag(case.finding))
+        seen(request, tag_of(case.finding))
         findings.ratify(caller.installation, case.finding.id, body.record, caller.actor)
         return repeat.keep(show(caller, finding))
 
@@ -115,31 +111,7 @@ def except_(request: Request, caller: Asking, finding: FindingId, body: schemas.
     case = case_for(caller, finding, Permission.OPERATE, "finding_except")
     installation = caller.installation
     with repeat:
-        seen(request, _tag(case.finding))
+        seen(request, tag_of(case.finding))
         asked = exceptions.request(installation, case.finding.id, caller.actor, until=body.until, reason=body.reason, paths=body.paths)
         document = describe.exception_document(asked, installation.clock())
         return repeat.keep(answer(document, status=201, headers={"ETag": f'"{document["content_hash"]}"'}))
-
-
-def _readable(caller: Caller, asked: list[str] | None) -> tuple[str, ...] | None:
-    """The accounts to look into: those that were asked for, as far as the caller may read them; None for all there are."""
-    if caller.sees_all:
-        return tuple(asked) if asked else None
-    return tuple(account for account in caller.accounts if not asked or account in asked)
-
-
-def case_for(caller: Caller, finding: str, permission: Permission = Permission.READ, action: str = "") -> Case:
-    """The finding, for somebody who may read its account: to others it does not exist. Acting on it needs the permission there."""
-    case = findings.case(caller.installation, finding)
-    account = case.finding.cell.account
-    if case.finding.id != finding or not caller.rights.allows(Permission.READ, (account,)):
-        raise NotFoundError(f"no finding {finding}")
-    if permission is not Permission.READ:
-        caller.require(permission, (account,), action, finding)
-    return case
-
-
-def _tag(finding: Finding) -> str:
-    """What somebody who decides about a finding has looked at: not that it was seen again, but what it is and how it was judged."""
-    looked_at: Json = [finding.id, finding.drift_version, finding.state.value, finding.verdict_current.value]
-    return sha256_hex(encode(looked_at))[:32]

@@ -30,7 +30,7 @@ routes: Final = Routes("changes")
 
 
 @routes.write("/changes", schemas.HeldOf, needs=Permission.OPERATE, status=201)
-def new(caller: Asking, body: schemas.New, repeat: Repeatable) -> Response:
+def new(caller: Asking, body: schemas.NewChange, repeat: Repeatable) -> Response:
     """Make a record: you are its requester, and it is a draft until it is requested."""
     record = _draft(caller, _said(body))
     caller.require(Permission.OPERATE, touched(caller, record), "change_new", record.id)
@@ -42,7 +42,7 @@ def new(caller: Asking, body: schemas.New, repeat: Repeatable) -> Response:
 
 
 @routes.write("/findings/{finding}/draft", schemas.HeldOf, needs=Permission.OPERATE, status=201)
-def of_finding(caller: Asking, finding: FindingId, body: schemas.OfFinding, repeat: Repeatable) -> Response:
+def of_finding(caller: Asking, finding: FindingId, body: schemas.ChangeOfFinding, repeat: Repeatable) -> Response:
     """Make a draft that covers exactly what a finding shows; what is there now may not be what should be allowed."""
     case_for(caller, finding, Permission.OPERATE, "change_new")
     with repeat:
@@ -54,7 +54,7 @@ def of_finding(caller: Asking, finding: FindingId, body: schemas.OfFinding, repe
 
 
 @routes.write("/changes/{record_id:path}/amend", schemas.HeldOf, needs=Permission.OPERATE)
-def amend(caller: Asking, record_id: RecordId, body: schemas.Amend, repeat: Repeatable) -> Response:
+def amend(caller: Asking, record_id: RecordId, body: schemas.AmendChange, repeat: Repeatable) -> Response:
     """Change what a record says; once it was requested, it has to be approved again."""
     held = _held(caller, record_id, Permission.OPERATE, "change_amend")
     wanted = _draft(caller, {**draft_document(held.record), **_said(body)})
@@ -78,7 +78,7 @@ def request_(caller: Asking, record_id: RecordId, body: Nothing, repeat: Repeata
 
 
 @routes.write("/changes/{record_id:path}/approve", schemas.HeldOf, needs=Permission.APPROVE, conditional=True)
-def approve(request: Request, caller: Asking, record_id: RecordId, body: schemas.Approve, repeat: Repeatable) -> Response:
+def approve(request: Request, caller: Asking, record_id: RecordId, body: schemas.ApproveChange, repeat: Repeatable) -> Response:
     """Approve what a record says, by its content hash. Nobody approves their own request."""
     held = _held(caller, record_id, Permission.APPROVE, "change_approve")
     with repeat:
@@ -95,7 +95,7 @@ def reject(caller: Asking, record_id: RecordId, body: Because, repeat: Repeatabl
 
 
 @routes.write("/changes/{record_id:path}/review", schemas.HeldOf, needs=Permission.OPERATE, conditional=True)
-def review(request: Request, caller: Asking, record_id: RecordId, body: schemas.Review, repeat: Repeatable) -> Response:
+def review(request: Request, caller: Asking, record_id: RecordId, body: schemas.ReviewChange, repeat: Repeatable) -> Response:
     """Say that you reviewed a change as a peer, by its content hash. Nobody reviews a change that they take part in."""
     held = _held(caller, record_id, Permission.OPERATE, "change_review")
     with repeat:
@@ -112,7 +112,7 @@ def start(caller: Asking, record_id: RecordId, body: Nothing, repeat: Repeatable
 
 
 @routes.write("/changes/{record_id:path}/close", schemas.HeldOf, needs=Permission.OPERATE)
-def close(caller: Asking, record_id: RecordId, body: schemas.Close, repeat: Repeatable) -> Response:
+def close(caller: Asking, record_id: RecordId, body: schemas.CloseChange, repeat: Repeatable) -> Response:
     """End the work: nothing that is changed from now on is covered by the record."""
     _held(caller, record_id, Permission.OPERATE, "change_close")
     with repeat:
@@ -134,7 +134,7 @@ def _held(caller: Caller, record_id: str, permission: Permission, action: str) -
     return register.get(caller.installation, record_id)
 
 
-def _said(body: schemas.Written) -> dict[str, Json]:
+def _said(body: schemas.WrittenChange) -> dict[str, Json]:
     """What the caller wrote, and nothing that they did not write."""
     said: dict[str, Json] = body.model_dump(mode="json", exclude_unset=True, exclude={"request"})
     return said

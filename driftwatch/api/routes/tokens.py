@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Final
 
-from fastapi import Depends, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from driftwatch.api.answers import answer, tagged
-from driftwatch.api.guard import Caller, identified
+from driftwatch.api.asking import Asking
 from driftwatch.api.repeats import Repeatable
 from driftwatch.api.routing import Routes
 from driftwatch.api.schemas import tokens as schemas
@@ -21,7 +21,6 @@ from driftwatch.operations.denials import denials
 
 routes: Final = Routes("tokens")
 
-Asking = Annotated[Caller, Depends(identified)]
 TokenId = Annotated[str, Path(max_length=80, pattern="^token-[0-9a-z]+$", description="A token's id.")]
 All = Annotated[bool, Query(alias="all", description="Everybody's, for an admin, instead of your own.")]
 

@@ -13,7 +13,7 @@ from driftwatch.domain.change import ApprovalDecision
 from driftwatch.domain.decision import RuleOutcome
 
 
-class ApprovalOf(Given):
+class VersionApproval(Given):
     who: str
     decision: ApprovalDecision
     at: Moment
@@ -49,13 +49,13 @@ class VersionOf(Given):
     parent: str | None
     bootstrap: bool = Field(description="Whether it is the first of its name.")
     note: str
-    approvals: list[ApprovalOf]
+    approvals: list[VersionApproval]
     omissions: list[OmissionOf]
     included: list[IncludedOf]
     records: list[str] = Field(description="The change records that justify it.")
 
 
-class CellOf(Given):
+class VersionCell(Given):
     """What a version says of one cell."""
 
     cell: str
@@ -65,7 +65,7 @@ class CellOf(Given):
 
 
 class WholeVersion(VersionOf):
-    cells: list[CellOf] = Field(description="All its cells, its ancestors' included, as far as you may read them.")
+    cells: list[VersionCell] = Field(description="All its cells, its ancestors' included, as far as you may read them.")
 
 
 class BaselineOf(Given):
@@ -108,13 +108,13 @@ class LeaveOut(Body):
     reason: Text
 
 
-class Capture(Body):
+class CaptureBaseline(Body):
     left_out: Annotated[list[LeaveOut], Field(max_length=1000)] = Field(default=[], description="They stay unbaselined.")
     note: Annotated[str, Field(max_length=2000)] = ""
     propose: StrictBool = Field(default=False, description="Propose it in the same step.")
 
 
-class Approve(Body):
+class ApproveVersion(Body):
     accept_risk: Annotated[dict[Name, Text], Field(max_length=1000)] = Field(
         default={}, description="Findings whose uncovered drift may enter the baseline as it is, each with the reason."
     )

@@ -31,7 +31,7 @@ class WindowOf(Given):
     end: Moment
 
 
-class ApprovalOf(Given):
+class ChangeApproval(Given):
     who: str
     decision: ApprovalDecision
     at: Moment
@@ -39,7 +39,7 @@ class ApprovalOf(Given):
     kind: ApprovalKind
 
 
-class ReviewOf(Given):
+class ChangeReview(Given):
     who: str
     decision: ReviewDecision
     at: Moment
@@ -109,8 +109,8 @@ class RecordOf(Given):
     template_id: str | None
     artifact_ref: str | None
     run_ids: list[str]
-    approvals: list[ApprovalOf]
-    reviews: list[ReviewOf]
+    approvals: list[ChangeApproval]
+    reviews: list[ChangeReview]
     tests: list[TestRunOf]
     windows: list[WindowOf]
     scope: list[TargetOf]
@@ -143,7 +143,7 @@ class SetAsideOf(Given):
     problem: str
 
 
-class SourceOf(Given):
+class ChangeSourceOf(Given):
     """A change source and how its last reading went."""
 
     name: str
@@ -155,11 +155,11 @@ class SourceOf(Given):
     set_aside: list[SetAsideOf] = Field(description="Refused records; only for those who may read every account.")
 
 
-class SourceList(Given):
-    sources: list[SourceOf]
+class ChangeSourceList(Given):
+    sources: list[ChangeSourceOf]
 
 
-class PartOf(Given):
+class UnobservedPart(Given):
     target: int = Field(description="The number of the target in the record, from 1.")
     id: str | None
     path: str | None
@@ -174,7 +174,7 @@ class UnobservedOf(Given):
     state: ChangeState
     observed: Observed
     windows: list[WindowOf]
-    missing: list[PartOf]
+    missing: list[UnobservedPart]
 
 
 class UnobservedPage(Given):
@@ -182,12 +182,12 @@ class UnobservedPage(Given):
     next: str | None = Field(description="The cursor of the next page; null: this is the last one.")
 
 
-class Window(Body):
+class ChangeWindow(Body):
     start: When
     end: When
 
 
-class TestRun(Body):
+class ChangeTestRun(Body):
     __test__ = False
 
     environment: Line
@@ -199,7 +199,7 @@ class TestRun(Body):
     url: Line | None = None
 
 
-class Expectation(Body):
+class ChangeExpectation(Body):
     """Exactly one of equals, one_of, matches, absent, or min and max."""
 
     path: Annotated[str, StringConstraints(max_length=1000)]
@@ -211,7 +211,7 @@ class Expectation(Body):
     absent: StrictBool | None = None
 
 
-class Target(Body):
+class ChangeTarget(Body):
     """Leaving a key out covers everything; an empty list is refused."""
 
     accounts: Some = None
@@ -221,10 +221,10 @@ class Target(Body):
     tags: Annotated[dict[Line, Annotated[list[Line], Field(min_length=1)]], Field(min_length=1)] | None = None
     operations: Annotated[list[Literal["created", "updated", "deleted"]], Field(min_length=1)] | None = None
     attribute_paths: Annotated[list[Annotated[str, StringConstraints(max_length=1000)]], Field(min_length=1)] | None = None
-    expected: list[Expectation] | None = None
+    expected: list[ChangeExpectation] | None = None
 
 
-class Written(Body):
+class WrittenChange(Body):
     """What a record's author writes. Who asks, its id, its state and every time come from the register."""
 
     url: Line | None = None
@@ -237,34 +237,34 @@ class Written(Body):
     template_id: Line | None = None
     artifact_ref: Line | None = None
     run_ids: Lines = None
-    tests: list[TestRun] | None = None
-    windows: list[Window] | None = None
+    tests: list[ChangeTestRun] | None = None
+    windows: list[ChangeWindow] | None = None
 
 
-class New(Written):
+class NewChange(WrittenChange):
     title: Text
-    scope: Annotated[list[Target], Field(min_length=1)]
+    scope: Annotated[list[ChangeTarget], Field(min_length=1)]
     request: StrictBool = Field(default=False, description="Put it up for approval in the same step.")
 
 
-class OfFinding(Written):
+class ChangeOfFinding(WrittenChange):
     title: Text | None = Field(default=None, description="Default: what the finding is about.")
 
 
-class Amend(Written):
+class AmendChange(WrittenChange):
     """What is given replaces what was there; null takes it away."""
 
     title: Text | None = None
-    scope: list[Target] | None = None
+    scope: list[ChangeTarget] | None = None
 
 
-class Approve(Body):
+class ApproveChange(Body):
     kind: ApprovalKind = Field(default=ApprovalKind.CHANGE, description="freeze_override allows it during a freeze.")
 
 
-class Review(Body):
+class ReviewChange(Body):
     decision: Literal[ReviewDecision.APPROVED, ReviewDecision.CHANGES_REQUESTED] = ReviewDecision.APPROVED
 
 
-class Close(Body):
+class CloseChange(Body):
     outcome: ChangeOutcome = ChangeOutcome.SUCCESSFUL

@@ -136,7 +136,7 @@ class Ratify(Body):
 class Except(Body):
     until: When = Field(description="Up to when.")
     reason: Text
-    paths: Annotated[list[Annotated[str, Field(max_length=4000)]], Field(max_length=200)] = Field(
+    paths: Annotated[list[Annotated[str, Field(max_length=4000, pattern=r"^(/[\s\S]*)?$")]], Field(max_length=200)] = Field(
         default=[], description="Only these paths; default: every uncovered one."
     )
 

@@ -110,7 +110,7 @@ def test_the_sources_say_when_they_were_read_and_what_they_refused(stage: Stage)
     stage.world.source.broken = True
     changes.sync(stage.world.installation)
     answer = stage.get("/changes/sources")
-    assert fits(schemas.SourceList, answer.json())
+    assert fits(schemas.ChangeSourceList, answer.json())
     found = {item["name"]: item for item in answer.json()["sources"]}
     assert sorted(found) == ["register", "tickets"]
     assert (found["tickets"]["error"], found["tickets"]["records"]) == ("the ticket system does not answer", 5)

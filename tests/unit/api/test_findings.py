@@ -105,18 +105,13 @@ def test_each_filter_filters(stage: Stage, query: dict[str, str], number: int) -
     assert len(stage.get("/findings", params=query).json()["findings"]) == number
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        {"state": "opened"},
-        {"verdict": "x"},
-        {"limit": 0},
-        {"limit": 201},
-        {"limit": "x"},
-        {"since": "2026-03-10"},
-        {"since": "0001-01-01T00:00:00+14:00"},
-    ],
-)
+SINCES = [
+    {"since": text}
+    for text in ("2026-03-10", "1773133200", "2026-03-10T09:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-01:00")
+]
+
+
+@pytest.mark.parametrize("query", [{"state": "opened"}, {"verdict": "x"}, {"limit": 0}, {"limit": 201}, {"limit": "x"}, *SINCES])
 def test_a_value_that_is_none_is_refused_and_named(stage: Stage, query: dict[str, str]) -> None:
     answer = stage.get("/findings", params=query)
     assert answer.status_code == 422
