@@ -10,10 +10,11 @@ from fastapi import Request, Response
 
 from driftwatch.api.answers import seen
 from driftwatch.api.asking import Asking
+from driftwatch.api.cases import case_for
 from driftwatch.api.guard import Caller
 from driftwatch.api.repeats import Repeatable
 from driftwatch.api.routes.changes import RecordId, held_answer, record_for, touched
-from driftwatch.api.routes.findings import FindingId, case_for
+from driftwatch.api.routes.findings import FindingId
 from driftwatch.api.routing import Routes
 from driftwatch.api.schemas import changes as schemas
 from driftwatch.api.schemas.base import Because, Nothing
