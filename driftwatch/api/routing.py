@@ -74,7 +74,8 @@ class Routes:
         self.router = APIRouter(tags=[noun], route_class=GuardedRoute)
 
     def read(self, path: str, gives: Any, *, needs: Permission = Permission.READ, **more: Any) -> Callable[[F], F]:
-        """A route that changes nothing. `gives` is the model of its answer: for the API's document; handlers answer with bytes."""
+        """A route that changes nothing. `gives` is for the API's document: the model of the answer, or its media type where that is no
+        JSON; handlers answer with bytes."""
         return self._route("GET", path, gives, needs, _ALWAYS, headers=(_IF_NONE_MATCH,), **more)
 
     def write(
@@ -96,7 +97,9 @@ class Routes:
         headers: tuple[Mapping[str, Any], ...] = (),
         **more: Any,
     ) -> Callable[[F], F]:
-        answers: dict[int | str, Any] = {status: {"model": gives}} if gives is not None else {}
+        answers: dict[int | str, Any] = {
+            status: {"content": {gives: {"schema": {"type": "string"}}}} if isinstance(gives, str) else {"model": gives}
+        }
         answers |= {code: {**_PROBLEM, "description": _TEXTS[code]} for code in problems}
         if method == "GET":
             answers[304] = {"description": _TEXTS[304]}

@@ -58,7 +58,7 @@ def checkpoints(request: Request, caller: Asking, after: After = 0, limit: Limit
     return tagged(request, {"checkpoints": found, "next": following})
 
 
-@routes.read("/ledger/proof", None, needs=Permission.AUDIT, response_class=StreamingResponse)
+@routes.read("/ledger/proof", LINES, needs=Permission.AUDIT, response_class=StreamingResponse)
 def proof(
     caller: Asking,
     from_: Annotated[Seq, Query(alias="from", description="The first entry that has to be in it.")] = 1,

@@ -41,7 +41,7 @@ def show(request: Request, caller: Asking) -> Response:
     return tagged(request, policy_views.in_force(caller.installation, caller.wired.config.policy))
 
 
-@routes.write("/policy/test", schemas.TestResult, needs=Permission.OPERATE)
+@routes.write("/policy/test", schemas.CasesResult, needs=Permission.OPERATE)
 def test(request: Request, caller: Asking, body: schemas.Cases, sent: Annotated[bytes, Depends(_bytes)]) -> Response:
     """Run decision cases: each states what happened and what the policy must make of it. Nothing is written."""
     del body  # it says that there are not too many cases, and what the document promises

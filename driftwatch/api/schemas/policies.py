@@ -72,7 +72,7 @@ class Summary(Given):
     failed: int
 
 
-class TestResult(Given):
+class CasesResult(Given):
     cases: list[CaseResultOf]
     summary: Summary
 

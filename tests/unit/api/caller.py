@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import weakref
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from driftwatch.api.app import application
+from driftwatch.api.entrance import Entrance
 from driftwatch.api.guard import COOKIE, Surroundings, surroundings
 from driftwatch.api.headers import Protected
 from driftwatch.config.model import Config
@@ -23,10 +26,22 @@ ROLES = {"ana": Role.OPERATOR, "ben": Role.APPROVER, "cleo": Role.ADMIN}
 """Who has which role, everywhere, unless a test says otherwise."""
 
 
-class Stage:
-    """`get` and `post` are asked as a person, or as nobody. Tokens are made once a person."""
+_IDLE: list[FastAPI] = []
+"""Applications of stages that nobody holds any more: to resolve all routes anew takes longer than a short test."""
 
-    def __init__(self, world: World, access: tuple[Access, ...] | None = None) -> None:
+
+def _application(stage: Stage, around: Surroundings, *, own: bool) -> FastAPI:
+    made = _IDLE.pop() if _IDLE and not own else application(around.loaded, around)
+    made.state.around, made.state.entrance = around, Entrance()
+    if not own:
+        weakref.finalize(stage, _IDLE.append, made)
+    return made
+
+
+class Stage:
+    """`get` and `post` are asked as a person, or as nobody. Tokens are made once a person. `own`: the test adds routes."""
+
+    def __init__(self, world: World, access: tuple[Access, ...] | None = None, *, own: bool = False) -> None:
         self.world = world
         given = access if access is not None else tuple(Access(role=role, to=(person,)) for person, role in ROLES.items())
         self.config = Config(
@@ -34,8 +49,9 @@ class Stage:
             baselines=(Baseline(name="production"),),
             product=Product(access=given),  # type: ignore[call-arg]
         )
-        self.around: Surroundings = surroundings(self.wired)
-        self.app = application(self.wired, self.around)
+        me = weakref.ref(self)  # an application that waits for its next stage must not keep this one
+        self.around: Surroundings = surroundings(lambda: me().wired())  # type: ignore[union-attr]
+        self.app = _application(self, self.around, own=own)
         self.client = TestClient(Protected(self.app, secure=False), raise_server_exceptions=False)
         self._secrets: dict[str, str] = {}
 

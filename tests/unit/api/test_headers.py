@@ -21,7 +21,7 @@ from tests.world import ANA, World
 
 @pytest.fixture
 def stage() -> Stage:
-    made = Stage(World())
+    made = Stage(World(), own=True)
 
     def broken() -> Response:
         raise ValueError("the secret-canary of the estate")
