@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from joserfc import jwk, jws
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, UnsupportedAlgorithmError
 
 from driftwatch.api.problems import Problem
 from driftwatch.api.strict import parse
@@ -24,6 +24,20 @@ LONGEST_SUBJECT: Final = 255
 Jwk = Mapping[str, Any]
 KeysOf = Callable[[str | None], Sequence[Jwk]]
 """The provider's keys for a key id; for None all of them."""
+
+
+class _Allowed(jws.JWSRegistry):
+    """joserfc's registry for these algorithms alone; the header may say more than the standard knows, and that is ignored."""
+
+    max_header_length = 4096
+
+    def __init__(self) -> None:
+        super().__init__(strict_check_header=False)
+
+    def get_alg(self, name: str) -> Any:
+        if name not in KINDS:
+            raise UnsupportedAlgorithmError(name)
+        return self.algorithms[name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +75,7 @@ def _signed_claims(token: str, keys: KeysOf) -> dict[str, Any]:
     """The claims, once a key of the provider's is found to have signed them. Of the header only `alg`, `kid`, `typ` and `crit` count."""
     if len(token) > MOST_CHARACTERS or not token.isascii():
         raise _refused("it is too long, or no token")
-    registry = jws.JWSRegistry(algorithms=list(KINDS), strict_check_header=False)
-    registry.max_header_length = 4096
+    registry = _Allowed()
     try:
         taken = jws.extract_compact(token.encode(), registry=registry)
         header = taken.headers()

@@ -157,6 +157,39 @@ def test_watched_types_are_those_named_and_not_left_out(tmp_path: Path) -> None:
     assert watched == ["AWS::EC2::VPC", "AWS::S3::Bucket"]
 
 
+@pytest.mark.parametrize(
+    ("product", "word"),
+    [
+        ('listen: "0.0.0.0:8464"', "without TLS"),
+        ("tls_certificate: a.pem", "one of tls_certificate and tls_key"),
+        ("public_url: ftp://x", "https"),
+        ("public_url: http://driftwatch.corp.example", "https"),
+        ("public_url: https://u:p@x.example, behind_tls: true", "no plain URL"),
+        ("public_url: https://x.example/app, behind_tls: true", "a path"),
+        ("public_url: https://x.example", "another scheme"),
+        ("behind_tls: true, public_url: http://127.0.0.1:8464", "another scheme"),
+        ("oidc: {issuer: http://login.corp.example, client_id: x}", "https"),
+        ("oidc: {issuer: https://login.corp.example}", "client_id"),
+        ("oidc: {issuer: https://login.corp.example, client_id: x, redirect_url: https://x.example/other}", "/sign-in/callback"),
+        ('listen: "0.0.0.0:8464", behind_tls: true, oidc: {issuer: https://login.corp.example, client_id: x}', "public_url"),
+        ("access: [{role: owner, to: [ana]}]", "viewer"),
+        ("access: [{role: admin, to: []}]", "empty list"),
+    ],
+)
+def test_a_product_listener_that_would_let_the_wrong_people_in_is_refused(tmp_path: Path, product: str, word: str) -> None:
+    assert word in refused(tmp_path, BASE + f"product: {{{product}}}\n")
+
+
+def test_a_public_address_is_kept_as_browsers_write_it(tmp_path: Path) -> None:
+    oidc = "oidc: {issuer: https://login.corp.example, client_id: x}"
+    made = load(
+        tmp_path, BASE + f'product: {{listen: "0.0.0.0:8464", behind_tls: true, public_url: "https://X.example:443/", {oidc}}}\n'
+    ).product
+    assert (made.public_url, made.redirect_url) == ("https://x.example", "https://x.example/sign-in/callback")
+    here = load(tmp_path, BASE + f"product: {{{oidc}}}\n").product
+    assert here.redirect_url == "http://127.0.0.1:8464/sign-in/callback"
+
+
 def test_the_schema_describes_every_setting_and_every_kind_of_source() -> None:
     schema = config.schema()
     json.dumps(schema)
