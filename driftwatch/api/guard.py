@@ -102,10 +102,14 @@ def identified(request: Request) -> Caller:
     return Caller(actor=actor, rights=rights, installation=wired.installation, wired=wired)
 
 
+Asking = Annotated[Caller, Depends(identified)]
+"""Whoever asks, as a handler takes it."""
+
+
 def permitted(permission: Permission) -> Callable[..., Caller]:
     """The dependency that lets only those through who have the permission somewhere; where exactly, the route asks."""
 
-    def check(request: Request, caller: Annotated[Caller, Depends(identified)]) -> Caller:
+    def check(request: Request, caller: Asking) -> Caller:
         caller.require(permission, (), f"{request.method} {request.scope['route'].path}", permission.value)
         return caller
 
