@@ -24,7 +24,7 @@ from driftwatch.wiring import Wired
 
 FIRST: Final = "/sign-in/first"
 OUT: Final = "/sign-out"
-HOME: Final = "/api/v1/me"
+HOME: Final = "/"
 """Where people are who just signed in and had no other aim."""
 MOST_FORM: Final = 4096
 router: Final = APIRouter()

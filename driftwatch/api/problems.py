@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -60,10 +60,11 @@ class Problem(Exception):  # noqa: N818 - the field's word
         self.errors = list(errors)
 
     def response(self, instance: str | None = None) -> Response:
-        document = ProblemDocument(
-            title=self.status.phrase, status=self.status, detail=self.detail, instance=instance, errors=self.errors
-        ).model_dump(exclude_none=True, exclude_defaults=False)
+        document = self.document(instance).model_dump(exclude_none=True)
         return Response(orjson.dumps(document), status_code=self.status, media_type=MEDIA_TYPE, headers=self.headers)
+
+    def document(self, instance: str | None = None) -> ProblemDocument:
+        return ProblemDocument(title=self.status.phrase, status=self.status, detail=self.detail, instance=instance, errors=self.errors)
 
 
 def of_error(error: DriftwatchError) -> Problem:
@@ -85,30 +86,30 @@ def _unforeseen(request: Request, error: Exception) -> Response:
     return unexpected(error)
 
 
-def install(app: FastAPI) -> None:
-    """Has every error of the application answered as a problem."""
+def install(app: FastAPI, show: Callable[[Request, Problem], Response] = lambda _request, problem: problem.response()) -> None:
+    """Has every error of the application answered as `show` says: as a problem document, unless it knows better."""
     app.add_exception_handler(Exception, _unforeseen)
     app.add_exception_handler(ClientDisconnect, lambda _request, _error: Response(status_code=HTTPStatus.REQUEST_TIMEOUT))
-    app.add_exception_handler(Problem, lambda _request, error: _as(Problem, error).response())
-    app.add_exception_handler(DriftwatchError, lambda _request, error: of_error(_as(DriftwatchError, error)).response())
-    app.add_exception_handler(RequestValidationError, _refused)
-    app.add_exception_handler(HTTPException, _http)
+    for kind, problem in (
+        (Problem, lambda error: error),
+        (DriftwatchError, of_error),
+        (RequestValidationError, _refused),
+        (HTTPException, _http),
+    ):
+        app.add_exception_handler(kind, _handler(problem, show))
 
 
-def _as(kind: type[Any], error: Exception) -> Any:
-    assert isinstance(error, kind)
-    return error
+def _handler(problem: Callable[[Any], Problem], show: Callable[[Request, Problem], Response]) -> Callable[[Request, Exception], Response]:
+    return lambda request, error: show(request, problem(error))
 
 
-def _refused(_request: Request, error: Exception) -> Response:
+def _refused(error: RequestValidationError) -> Problem:
     """What FastAPI refuses. The value itself is not repeated: it may be a secret, and it is hostile text."""
-    problems = _as(RequestValidationError, error).errors()
-    parts = [ProblemPart(where=".".join(str(step) for step in item["loc"]), wrong=item["msg"]) for item in problems]
+    parts = [ProblemPart(where=".".join(str(step) for step in item["loc"]), wrong=item["msg"]) for item in error.errors()]
     many = "" if len(parts) == 1 else f" and {len(parts) - 1} more"
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{parts[0].where}: {parts[0].wrong}{many}", errors=parts).response()
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{parts[0].where}: {parts[0].wrong}{many}", errors=parts)
 
 
-def _http(_request: Request, error: Exception) -> Response:
-    known = _as(HTTPException, error)
-    status = HTTPStatus(known.status_code)
-    return Problem(status, status.description or status.phrase, headers=known.headers).response()
+def _http(error: HTTPException) -> Problem:
+    status = HTTPStatus(error.status_code)
+    return Problem(status, status.description or status.phrase, headers=error.headers)

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Self
 
 from fastapi import Depends, Header, Request, Response
 
-from driftwatch.api.guard import Caller, identified
+from driftwatch.api.asking import Asking
 from driftwatch.api.problems import Problem
 from driftwatch.domain.canonical import encode, sha256_hex
 from driftwatch.domain.credential import Answer
@@ -98,9 +98,7 @@ async def _asked(request: Request) -> str:
     return sha256_hex(encode([request.method, request.url.path, (await request.body()).hex(), request.headers.get("if-match")]))
 
 
-def _repeat(
-    caller: Annotated[Caller, Depends(identified)], asked: Annotated[str, Depends(_asked)], idempotency_key: KeyHeader = None
-) -> Repeat:
+def _repeat(caller: Asking, asked: Annotated[str, Depends(_asked)], idempotency_key: KeyHeader = None) -> Repeat:
     key = sha256_hex(encode([caller.person, idempotency_key])) if idempotency_key else None
     return Repeat(caller.installation, key, asked)
 

@@ -119,3 +119,32 @@ class Routes:
             return handler
 
         return add
+
+
+class PageRoutes:
+    """The routes of web pages: as `Routes`, and left out of the API's document."""
+
+    def __init__(self) -> None:
+        self.router = APIRouter(route_class=GuardedRoute)
+
+    def read(self, path: str, *, needs: Permission = Permission.READ) -> Callable[[F], F]:
+        """A page, or a part of one."""
+        return self._route("GET", path, needs)
+
+    def write(self, path: str, *, needs: Permission) -> Callable[[F], F]:
+        """What a form on a page is posted to."""
+        return self._route("POST", path, needs)
+
+    def _route(self, method: str, path: str, needs: Permission) -> Callable[[F], F]:
+        def add(handler: F) -> F:
+            self.router.add_api_route(
+                path,
+                handler,
+                methods=[method],
+                response_model=None,
+                include_in_schema=False,
+                openapi_extra={PERMISSION: needs.value},
+            )
+            return handler
+
+        return add
