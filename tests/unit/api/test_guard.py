@@ -28,8 +28,9 @@ OPEN = {
     ("GET", "/sign-in/first"),
     ("POST", "/sign-in/first"),
     ("POST", "/sign-out"),
+    ("GET", "/static/{name}"),
 }
-"""The whole list of what needs no credentials: where people are identified, and where a session ends."""
+"""The whole list of what needs no credentials: where people are identified, where a session ends, and the files that pages look with."""
 OURS = {"Origin": "http://testserver"}
 MAY = {
     Role.VIEWER: {"read"},

@@ -76,7 +76,7 @@ def test_a_file_that_says_something_else_by_now_is_no_origin(stage: Stage, file:
 def test_cases_are_judged_as_the_command_judges_them(stage: Stage) -> None:
     answer = stage.post("/policy/test", tutorial("startup"))
     assert answer.status_code == 200, answer.json()
-    assert fits(schemas.TestResult, answer.json())
+    assert fits(schemas.CasesResult, answer.json())
     assert answer.json()["summary"]["failed"] == 0 < answer.json()["summary"]["passed"]
 
 
