@@ -20,7 +20,7 @@ from driftwatch.domain.freshness import NOT_CONFIGURED, aged
 from driftwatch.domain.notification import Delivery, DeliveryMeasure
 from driftwatch.domain.report import ActivityMeasure, HandledMeasure, Measures, ScopeMeasure, SourceMeasure
 from driftwatch.domain.resource import Cell
-from driftwatch.domain.scan import CellStatus, Scan, ScanStatus
+from driftwatch.domain.scan import CellStatus, Scan
 from driftwatch.domain.snapshot import CellState, Gap
 from driftwatch.operations import policies, population
 from driftwatch.operations.installation import Installation
@@ -29,8 +29,8 @@ from driftwatch.ports import UnitOfWork
 COVERED_CODE, UNCOVERED_CODE, INCOMPLETE_CODE = 0, 2, 3
 COVERED_STATES = frozenset({CellState.CLEAN, CellState.NOT_ENABLED, CellState.DRIFTED})
 """The states of a cell about which everything is known."""
-SCANS_LOOKED_AT = 100
-"""How far back the last complete scan is looked for."""
+SCANS_LOOKED_AT = 10
+"""How far back the last scan that has ended is looked for: those before it may run still, or have died."""
 HANDLED_WITHIN = timedelta(days=7)
 """For how long findings that closed are counted in how fast they are dealt with."""
 REFUSED_SHOWN = 50
@@ -118,6 +118,7 @@ def measure(installation: Installation) -> Measures:
     size = int(installation.store.describe().get("size_bytes", "0"))
     with installation.store.read() as uow:
         scans = list(uow.scans.latest(SCANS_LOOKED_AT))
+        whole = uow.scans.last_complete(sum(1 for status in cells if status.reason != NOT_CONFIGURED))
         active = {pattern.name: version for pattern in installation.baselines if (version := uow.baselines.active(pattern.name))}
         counts = dict(uow.findings.counts())
         live, closed = list(uow.findings.standings()), list(uow.findings.closed_since(installation.clock() - HANDLED_WITHIN))
@@ -134,7 +135,7 @@ def measure(installation: Installation) -> Measures:
         first_seen=tuple(item.first_seen for item in live),
         oldest_completion=None if None in completions else min((item for item in completions if item), default=None),
         last_scan_ended_at=next((scan.ended_at for scan in scans if scan.ended_at), None),
-        last_complete_scan_ended_at=_last_whole(scans, sum(1 for status in cells if status.reason != NOT_CONFIGURED)),
+        last_complete_scan_ended_at=whole.ended_at if whole else None,
         baselines={name: version.created_at for name, version in active.items()},
         sources={source.name: _source(sources.get(source.name)) for source in installation.sources},
         store_bytes=size,
@@ -192,11 +193,6 @@ def _review_stage(item: Standing, now: datetime) -> str | None:
 def _disposed_at(item: Standing) -> datetime | None:
     """When somebody said what is to become of it, or it ended; one that another version of the drift replaced, did not."""
     return item.handling.disposed_at or (None if item.state is FindingState.SUPERSEDED else item.closed_at)
-
-
-def _last_whole(scans: Iterable[Scan], cells: int) -> datetime | None:
-    """When the last complete scan of every cell ended: one of fewer cells says nothing of the others."""
-    return next((scan.ended_at for scan in scans if scan.status is ScanStatus.COMPLETE and scan.cells >= cells), None)
 
 
 def _scopes(cells: Iterable[CellStatus], installation: Installation) -> dict[tuple[str, str], ScopeMeasure]:

@@ -17,7 +17,7 @@ from driftwatch.ports.outside import (
     Engine,
     Signer,
 )
-from driftwatch.ports.processes import Leases, Requests
+from driftwatch.ports.processes import Leases, Requests, Scans
 from driftwatch.ports.store import (
     Baselines,
     Cells,
@@ -27,7 +27,6 @@ from driftwatch.ports.store import (
     Observations,
     Policies,
     Register,
-    Scans,
     Store,
     UnitOfWork,
 )

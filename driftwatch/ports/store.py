@@ -21,26 +21,14 @@ from driftwatch.domain.change import ChangeRecord, ChangeState, Fetched, RecordP
 from driftwatch.domain.ledger import Checkpoint, LedgerEntry, LedgerRow
 from driftwatch.domain.request import Lease
 from driftwatch.domain.resource import Cell, Json, Resource
-from driftwatch.domain.scan import CellCount, CellStatus, Scan
+from driftwatch.domain.scan import CellCount, CellStatus
 from driftwatch.domain.selection import CellSelection
 from driftwatch.domain.snapshot import CellRead, CellState, Gap, Put, Stored
 from driftwatch.ports.activity_log import ActivityLog
 from driftwatch.ports.credentials import Answers, Sessions, Tokens
 from driftwatch.ports.judged import Exceptions, Findings
 from driftwatch.ports.notify import Deliveries
-from driftwatch.ports.processes import Leases, Requests
-
-
-class Scans(Protocol):
-    def start(self, scan: Scan) -> None: ...
-    def finish(self, scan: Scan) -> None: ...
-    def get(self, scan_id: str) -> Scan | None: ...
-    def latest(self, limit: int = 1) -> Sequence[Scan]: ...
-    def page(self, after: tuple[datetime, str] | None, limit: int) -> Sequence[Scan]:
-        """At most `limit` of them, the newest first: those that began before, or then with a smaller id than, `after`."""
-
-    def outcomes(self, scan_id: str, accounts: Collection[str] | None = None) -> Mapping[str, int]:
-        """How many readings of the scan ended how (`Outcome`); of cells in these accounts (None: in any)."""
+from driftwatch.ports.processes import Leases, Requests, Scans
 
 
 class Cells(Protocol):

@@ -38,6 +38,12 @@ class SqlScans:
         newest = select(scans).order_by(scans.c.started_at.desc(), scans.c.id.desc()).limit(limit)
         return [_scan(row) for row in self._session.all(newest)]
 
+    def last_complete(self, cells: int) -> Scan | None:
+        """The newest complete one of so many cells or more: one of fewer says nothing of the others."""
+        whole = (scans.c.status == ScanStatus.COMPLETE.value, scans.c.cells >= cells)
+        row = self._session.one(select(scans).where(*whole).order_by(scans.c.started_at.desc(), scans.c.id.desc()).limit(1))
+        return _scan(row) if row else None
+
     def page(self, after: tuple[datetime, str] | None, limit: int) -> Sequence[Scan]:
         """At most `limit` of them, the newest first: those that began before, or then with a smaller id than, `after`."""
         newest = select(scans).order_by(scans.c.started_at.desc(), scans.c.id.desc()).limit(limit)

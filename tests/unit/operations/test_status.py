@@ -96,6 +96,16 @@ def test_a_complete_scan_of_some_cells_is_not_a_complete_scan_of_all() -> None:
     assert measures.last_scan_ended_at == world.now
 
 
+def test_the_last_complete_scan_is_known_however_many_smaller_ones_came_since() -> None:
+    """Logged calls have cells scanned by themselves, a hundred times between two scans of everything."""
+    world = settled_world()
+    world.scan()
+    whole = world.now
+    for _ in range(120):
+        world.scan(0.1, order=scan_order(world.installation, [str(GROUPS)], "event", {}, "ana"))
+    assert status.measure(world.installation).last_complete_scan_ended_at == whole
+
+
 def test_a_scope_with_a_cell_that_was_never_read_completely_has_no_oldest_completion() -> None:
     world = settled_world()
     new = type(GROUPS)(scope=GROUPS.scope, type="AWS::Lambda::Function")
