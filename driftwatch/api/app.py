@@ -21,8 +21,6 @@ from driftwatch.api.repeats import AnsweredBefore
 from driftwatch.wiring import Wired
 
 PREFIX: Final = "/api/v1"
-MOST_BODY: Final = 1_048_576
-"""Bytes of a request's body; a longer one is refused before it is read."""
 
 
 def application(loaded: Callable[[], Wired], around: Surroundings | None = None, entrance: Entrance | None = None) -> FastAPI:
@@ -34,7 +32,6 @@ def application(loaded: Callable[[], Wired], around: Surroundings | None = None,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        max_body_size=MOST_BODY,
         redirect_slashes=False,
     )
     app.state.around = around or surroundings(loaded)

@@ -30,6 +30,10 @@ _TWO_LENGTHS: Final = Problem(
 _HSTS: Final = "max-age=31536000; includeSubDomains"
 
 
+MOST_BODY: Final = 1_048_576
+"""Bytes of a request's body."""
+
+
 class Protected:
     """The application behind its headers. `secure` where it is reached over TLS."""
 
@@ -54,7 +58,7 @@ class Protected:
             await _TWO_LENGTHS.response()(scope, receive, sending)
             return
         try:
-            await self.app(scope, receive, sending)
+            await self.app(scope, _limited(scope, receive), sending)
         except Exception as error:  # noqa: BLE001 - the last resort: it is logged under an id, which the caller is told
             if scope.get(TOLD) is error:
                 return
@@ -67,3 +71,27 @@ class Protected:
         said = {name.lower() for name, _ in headers}
         ours = {**self._more, **({} if b"cache-control" in said else {"Cache-Control": _NO_STORE})}
         return [*headers, *((name.lower().encode(), value.encode()) for name, value in ours.items() if name.lower().encode() not in said)]
+
+
+def _limited(scope: Scope, receive: Receive) -> Receive:
+    """A body that ends in Problem (413) beyond `MOST_BODY`: at once where its length says so, else when so much has come. The framework's
+    own limit answers in plain text where a handler reads the body itself."""
+    declared = next((int(value) for name, value in scope["headers"] if name == b"content-length" and value.isdigit()), 0)
+    come = 0
+
+    async def limited() -> Message:
+        nonlocal come
+        if declared > MOST_BODY:
+            raise _too_large()
+        message = await receive()
+        come += len(message.get("body", b""))
+        if come > MOST_BODY:
+            raise _too_large()
+        return message
+
+    return limited
+
+
+def _too_large() -> Problem:
+    text = f"the body is larger than {MOST_BODY:,} bytes"
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, headers={"Connection": "close"})

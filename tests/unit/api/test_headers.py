@@ -9,11 +9,10 @@ from fastapi import Response
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
-from driftwatch.api.app import MOST_BODY
 from driftwatch.api.entrance import Entrance
 from driftwatch.api.first_link import FirstLink
 from driftwatch.api.guard import COOKIE
-from driftwatch.api.headers import Protected
+from driftwatch.api.headers import MOST_BODY, Protected
 from driftwatch.operations import credentials
 from tests.unit.api.caller import Stage
 from tests.world import ANA, World

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from driftwatch.api.app import MOST_BODY
+from driftwatch.api.headers import MOST_BODY
 from driftwatch.api.strict import DEEPEST
 from driftwatch.domain.canonical import encode, sha256_hex
 from driftwatch.domain.credential import Answer
@@ -80,7 +80,7 @@ def test_a_body_that_is_too_large_is_not_read(stage: Stage, length: int) -> None
 
     headers = {"Authorization": f"Bearer {stage.secret('ana')}", "Content-Type": "application/json", "Content-Length": str(length)}
     answer = stage.client.post(f"/api/v1/findings/{found['id']}/acknowledge", content=parts(), headers=headers)
-    assert answer.status_code == 413
+    assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
 
 
 def test_a_body_of_no_stated_length_is_cut_off_too(stage: Stage) -> None:
@@ -88,7 +88,7 @@ def test_a_body_of_no_stated_length_is_cut_off_too(stage: Stage) -> None:
     parts = (b" " * 65_536 for _ in range(40))
     headers = {"Authorization": f"Bearer {stage.secret('ana')}", "Content-Type": "application/json"}
     answer = stage.client.post(f"/api/v1/findings/{found['id']}/acknowledge", content=parts, headers=headers)
-    assert answer.status_code == 413
+    assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
 
 
 class TestRepeats:
