@@ -45,6 +45,7 @@ from driftwatch.domain.change import (
 )
 from driftwatch.domain.drift import Difference, Drift, DriftKind, Interval, Op
 from driftwatch.domain.exception import ExceptionRecord
+from driftwatch.domain.notification import DeliveryMeasure
 from driftwatch.domain.report import HandledMeasure, Measures, ScopeMeasure, SourceMeasure
 
 ACCOUNT = "111111111111"
@@ -332,6 +333,7 @@ def measures(accounts: int = 3) -> Measures:
         baselines={"production": at("03-01 12:00")},
         sources={"tickets": SourceMeasure(last_success_at=at("03-10 11:55"), set_aside=1)},
         store_bytes=40_960,
+        unread_accounts=1,
         scopes={
             (account, region): ScopeMeasure(
                 states={state: number for number, state in enumerate(states, start=1)},
@@ -344,8 +346,11 @@ def measures(accounts: int = 3) -> Measures:
         handled=HandledMeasure(
             acknowledged=(600.0, 90_000.0),
             disposed=(7200.0,),
+            acknowledge_late=1,
             review_due=at("03-10 18:00"),
+            reviews={"running": 2, "last_quarter": 1},
             exceptions={"active": 2, "requested": 1},
             exception_expiry=at("03-20 12:00"),
         ),
+        deliveries={"ops": DeliveryMeasure(owed=3, oldest_owed=at("03-10 11:58"), quarantined=1), "chat": DeliveryMeasure()},
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 from driftwatch.aws.calls import CallFailed
 from driftwatch.aws.entry import Paging
+from driftwatch.domain import message as told
 from driftwatch.domain.ledger import Checkpoint
 from driftwatch.domain.normalize import Normalisation, Normaliser, fingerprint, shape
 from driftwatch.domain.resource import Cell, Json, Resource
@@ -295,3 +296,20 @@ class FakePlace:
                 raise DriftwatchError("it is full")
             self.room = None if self.room is None else self.room - 1
             self.held.append(item)
+
+
+@dataclass(kw_only=True)
+class FakeNotifier:
+    """A notifier that remembers what it was told and answers as the test says; implements `ports.Notifier`."""
+
+    name: str = "ops"
+    resend_s: float | None = None
+    answer: Callable[[told.Message], told.Outcome] = lambda _message: told.DELIVERED
+    meanwhile: Callable[[], None] = lambda: None
+    """What happens while it is telling."""
+    sent: list[told.Message] = field(default_factory=list)
+
+    def send(self, messages: Sequence[told.Message]) -> Sequence[told.Outcome]:
+        self.sent.extend(messages)
+        self.meanwhile()
+        return [self.answer(message) for message in messages]

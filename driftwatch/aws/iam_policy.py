@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from driftwatch.aws.catalog import Catalog
 from driftwatch.aws.entry import Entry
 from driftwatch.aws.sdk import Sdk
 from driftwatch.errors import InputError
@@ -60,6 +62,31 @@ def actions_of(entry: Entry, operation: str, sdk: Sdk) -> tuple[str, ...]:
     """The IAM actions that one call of an entry needs: what the entry says, else the operation's own name."""
     override = entry.iam.get(f"{entry.service}:{operation}")
     return override or (f"{PREFIXES.get(entry.service) or sdk.service(entry.service).signing_name}:{operation}",)
+
+
+class Actions:
+    """The IAM actions that a call (``service:Operation``) for a resource type needs. Threads may share it."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._guard = threading.Lock()
+        self._sdk: Sdk | None = None
+        self._known: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    def __call__(self, type_: str, operation: str) -> tuple[str, ...]:
+        """The call's own name where no entry makes it, or the SDK does not know it."""
+        with self._guard:
+            if (type_, operation) not in self._known:
+                self._known[type_, operation] = self._found(type_, operation)
+            return self._known[type_, operation]
+
+    def _found(self, type_: str, operation: str) -> tuple[str, ...]:
+        entry = self._catalog.find(type_)
+        service, _, name = operation.partition(":")
+        self._sdk = self._sdk or Sdk()
+        if entry is None or service != entry.service or name not in entry.every_operation or service not in self._sdk.services:
+            return (operation,)
+        return actions_of(entry, name, self._sdk)
 
 
 def granted(entries: Iterable[Entry], sdk: Sdk) -> list[str]:

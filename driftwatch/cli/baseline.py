@@ -15,7 +15,7 @@ from driftwatch.domain.baseline import BaselineVersion
 from driftwatch.domain.canonical import utc_text
 from driftwatch.domain.request import RequestState
 from driftwatch.errors import DriftwatchError, InputError
-from driftwatch.operations import approvals, baseline_views, baselines, describe, exchange, requests
+from driftwatch.operations import approvals, baseline_views, baselines, describe, describe_baselines, exchange, requests
 from driftwatch.operations.identify import Act
 
 app = typer.Typer(cls=ErrorsAsSentences, no_args_is_help=True, help="Approved states: who proposed and who approved them.")
@@ -146,16 +146,7 @@ def diff(
         second = baseline_views.find(made.installation, other).id if other else None
         differing = list(baseline_views.differences(made.installation, found.id, second))
     if json:
-        emit_json(
-            [
-                {
-                    "cell": str(item.cell),
-                    "resource": item.resource_id,
-                    "differences": [describe.difference_document(d) for d in item.differences],
-                }
-                for item in differing
-            ]
-        )
+        emit_json([describe_baselines.resource_diff_document(item) for item in differing])
     else:
         table(
             ("cell", "resource", "op", "path"),
@@ -173,12 +164,7 @@ def show(version: Version, config: ConfigOption = None, json: JsonOption = False
     """Show a version: author, approvals, content hash, the cells it holds, what it leaves out, and the drifts that entered it."""
     with wired(config) as made:
         found, cells = baseline_views.show(made.installation, baseline_views.find(made.installation, version).id)
-    document = describe.version_document(found) | {
-        "cells": [
-            {"cell": str(cell), "resources": part.count, "shape": part.shape, "file_hash": part.file_hash}
-            for cell, part in sorted(cells.items())
-        ]
-    }
+    document = describe_baselines.whole_version_document(found, cells)
     if json:
         emit_json(document)
         return

@@ -8,16 +8,11 @@ from driftwatch.cli.output import emit_json, say, table
 from driftwatch.domain.authorization.unobserved import Part, Unobserved
 from driftwatch.domain.canonical import utc_text
 from driftwatch.domain.change import ChangeRecord
-from driftwatch.domain.codec import encode
 from driftwatch.domain.resource import Json
+from driftwatch.operations.describe_changes import held_document
 from driftwatch.operations.register import Held
 
 _MOST_SHOWN = 20
-
-
-def held_document(held: Held) -> dict[str, Json]:
-    """The record with the hash that an approval names."""
-    return {**encode(held.record), "content_hash": held.content_hash, "notes": list(held.notes)}
 
 
 def tell_held(held: Held, *, json: bool) -> None:
@@ -58,18 +53,6 @@ def records_table(records: Sequence[ChangeRecord]) -> None:
         (item.id, item.source, item.type.value, item.state.value, item.requester, utc_text(item.created_at), item.title) for item in records
     ]
     table(("record", "source", "type", "state", "requester", "created", "title"), rows)
-
-
-def unobserved_document(item: Unobserved) -> Json:
-    return {
-        "record": item.record.id,
-        "source": item.record.source,
-        "title": item.record.title,
-        "state": item.record.state.value,
-        "observed": item.observed.value,
-        "windows": encode(item.record.windows),
-        "missing": [{"target": part.target, "id": part.id, "path": part.path} for part in item.missing],
-    }
 
 
 def unobserved_table(items: Sequence[Unobserved]) -> None:

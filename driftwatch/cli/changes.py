@@ -9,22 +9,20 @@ import typer
 
 from driftwatch.cli import change_drafts
 from driftwatch.cli.change_output import (
-    held_document,
     records_table,
     tell_held,
     tell_record,
     tell_summary,
-    unobserved_document,
     unobserved_table,
 )
 from driftwatch.cli.context import Asking, AsOption, ConfigOption, JsonOption, KeyOption, actor, wired
 from driftwatch.cli.output import ErrorsAsSentences, emit_json, say, table
 from driftwatch.domain.baseline import Actor
-from driftwatch.domain.canonical import utc_text
 from driftwatch.domain.change import ApprovalKind, ChangeOutcome, ReviewDecision
 from driftwatch.domain.codec import encode
 from driftwatch.errors import InputError
 from driftwatch.operations import changes, register, unobserved
+from driftwatch.operations.describe_changes import held_document, source_document, unobserved_document
 from driftwatch.operations.identify import Act
 from driftwatch.operations.register import Held
 from driftwatch.wiring import Wired
@@ -65,15 +63,7 @@ def list_(
         emit_json(
             {
                 "records": [encode(record) for record in known],
-                "sources": [
-                    {
-                        "name": item.name,
-                        "last_success": utc_text(item.last_success_at) if item.last_success_at else None,
-                        "error": item.error,
-                        "set_aside": [{"place": entry.place, "id": entry.id, "problem": entry.problem} for entry in item.set_aside],
-                    }
-                    for item in sources
-                ],
+                "sources": [source_document(item) for item in sources],
             }
         )
         return

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
+from driftwatch.cli.context import os_user
 from driftwatch.cli.output import say
 from driftwatch.domain.authorization.explain import explain
 from driftwatch.domain.baseline import BaselineVersion
@@ -19,9 +23,6 @@ from driftwatch.domain.report import Event
 from driftwatch.operations import status
 from driftwatch.operations.findings import Case
 from driftwatch.operations.installation import Installation
-
-if TYPE_CHECKING:
-    pass
 
 if TYPE_CHECKING:
     from driftwatch.demo.play import Stage
@@ -52,7 +53,7 @@ def demo(
     logs.configure("error", json=False)
     with play.simulated_aws() as (cloud, clients):
         say(f"A simulated AWS answers on {cloud.url}: accounts {', '.join(ACCOUNTS)} in {', '.join(REGIONS)}.")
-        wired = wiring.load(setting.write(folder, port or 9464))
+        wired = wiring.load(setting.write(folder, port or 9464, _free_port(), os_user()))
         with _busy("reading everything for the first time"):
             version = play.first_baseline(wired)
         _tell_baseline(wired.installation, version)
@@ -66,8 +67,8 @@ def demo(
             for number, step in enumerate(steps(), start=1):
                 _tell_step(stage, number, step, pause=not once)
             _tell_end(wired, stage, listener.address, once=once)
-            while not once:
-                time.sleep(1)
+            if not once:
+                _run_on(daemon.loaded)
         except KeyboardInterrupt:
             say("", "stopping")
         finally:
@@ -75,6 +76,23 @@ def demo(
             listener.stop()
             wired.installation.store.close()
     raise typer.Exit(stage.exit_code)
+
+
+def _free_port() -> int:
+    """One that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _run_on(loaded: Callable[[], Wired]) -> None:
+    """Until Ctrl-C, with the API and a link that signs the visitor in as ben."""
+    from driftwatch.cli import product
+
+    opened = product.opened(loaded)
+    with product.beside(*opened, loaded) if opened else nullcontext():
+        while True:
+            time.sleep(1)
 
 
 def _silent(_event: Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -58,6 +59,14 @@ schedule:
 operations:
   listen: 127.0.0.1:9464    # /metrics, /healthz, /readyz
 
+product:
+  listen: 127.0.0.1:8464    # the HTTP API; `driftwatch serve` prints a link that signs you in, `driftwatch token new` makes a token
+  access:
+    # Who may do what there; whatever no entry allows is denied. Nobody approves their own work, an admin neither.
+    # Roles: viewer, operator, approver, auditor, admin; `accounts` narrows one to some accounts.
+    - role: admin
+      to: [{person}]
+
 ledger:
   # Where the signed checkpoints of the ledger go besides the database: files that only grow, best on another machine, and the log.
   export: [log]
@@ -79,7 +88,7 @@ production_accounts: ["{account}"]
 PEOPLE = """\
 # Who is who. Nobody approves their own work, so two people are the least.
 people:
-  - id: {user}
+  - id: {person}
     os_users: [{user}]
     roles: [engineer]
   # - id: somebody-else
@@ -118,9 +127,10 @@ def init(
 def files(found: Identity, user: str) -> dict[str, str]:
     """The files of a first installation: name -> text."""
     profile = f"    profile: {json.dumps(found.profile)}\n" if found.profile else ""
+    person = json.dumps(re.sub(r"[^\w.@+-]", "-", user))
     named = ", ".join(found.regions[:3]) or "eu-west-1"
     return {
-        "driftwatch.yaml": CONFIG.format(account=found.account, partition=found.partition, regions=named, profile=profile),
+        "driftwatch.yaml": CONFIG.format(account=found.account, partition=found.partition, regions=named, profile=profile, person=person),
         "policy.yaml": POLICY.format(account=found.account),
-        "people.yaml": PEOPLE.format(user=json.dumps(user)),
+        "people.yaml": PEOPLE.format(user=json.dumps(user), person=person),
     }

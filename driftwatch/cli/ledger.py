@@ -17,7 +17,7 @@ from driftwatch.documents.ledger_lines import read_checkpoints
 from driftwatch.domain.canonical import utc_text
 from driftwatch.domain.ledger import Checkpoint
 from driftwatch.errors import DriftwatchError, InputError, Place
-from driftwatch.operations import ledger, ledger_proof
+from driftwatch.operations import ledger, ledger_proof, ledger_views
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.ledger_proof import Exported, Verification
 from driftwatch.telemetry import logs
@@ -40,12 +40,11 @@ To = Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Write the
 def head(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Show the last entry and the last checkpoint: write the hash down, and no earlier entry can be changed without it showing."""
     with wired(config) as made:
+        if json:
+            emit_json(ledger_views.head_document(made.installation))
+            return
         standing = ledger.standing(made.installation)
     entry, checkpoint = standing.head, standing.checkpoint
-    if json:
-        last = {"seq": entry.seq, "ts": utc_text(entry.ts), "type": entry.type, "hash": entry.hash} if entry else None
-        emit_json({"head": last, "checkpoint": _document(checkpoint) if checkpoint else None})
-        return
     say(f"entry {entry.seq}, {entry.type}, {utc_text(entry.ts)}" if entry else "no entry yet", *([f"hash {entry.hash}"] if entry else []))
     none = "no checkpoint yet: `driftwatch ledger checkpoint` makes one, `driftwatch serve` does on schedule"
     say(_told(checkpoint) if checkpoint else none)
@@ -107,7 +106,7 @@ def checkpoint(config: ConfigOption = None, json: JsonOption = False) -> None:
         signed = ledger.checkpoint(made.installation)
         sent, troubles = _deliver(made.installation)
     if json:
-        emit_json(_document(signed))
+        emit_json(ledger_views.checkpoint_document(signed))
     else:
         say(_told(signed), f"head {signed.head}", *(f"sent to {name}" for name in sent))
     if troubles:
@@ -168,18 +167,6 @@ def _verified(found: Verification) -> dict[str, Any]:
 
 def _fault(done: Exported) -> dict[str, Any] | None:
     return {"kind": done.fault.kind.value, "seq": done.fault.seq, "why": done.fault.why} if done.fault else None
-
-
-def _document(item: Checkpoint) -> dict[str, Any]:
-    return {
-        "number": item.number,
-        "seq": item.seq,
-        "head": item.head,
-        "time": utc_text(item.time),
-        "previous": item.previous,
-        "signature": item.signature,
-        "key": item.key,
-    }
 
 
 def _told(item: Checkpoint) -> str:

@@ -21,10 +21,10 @@ from driftwatch.documents.loosening import expired_deviations
 from driftwatch.documents.origins import Origin, Traced
 from driftwatch.documents.people import People
 from driftwatch.documents.reader import read_file
-from driftwatch.domain.authorization.policy import Deviation, Policy
+from driftwatch.domain.authorization.policy import Policy
 from driftwatch.domain.resource import Json
 from driftwatch.errors import InputError
-from driftwatch.operations import policy_check, policy_replay, policy_tests
+from driftwatch.operations import policy_check, policy_replay, policy_tests, policy_views
 from driftwatch.operations.policy_remarks import Level, Remark
 from driftwatch.operations.policy_tests import CaseResult
 from driftwatch.wiring import DEFAULT_CONFIG
@@ -42,14 +42,11 @@ def show(policy: PolicyOption = None, config: ConfigOption = None, json: JsonOpt
 
     Needs no store: it shows what the files say, which is in force from the next scan on (`driftwatch status` names the version).
     """
-    traced = _traced(policy, config)
-    expired = expired_deviations(traced.policy, datetime.now(UTC).date())
+    traced, today = _traced(policy, config), datetime.now(UTC).date()
     if json:
-        origins = [_origin(item) for item in traced.origins()]
-        deviations = [_deviation(item, over=item in expired) for item in traced.policy.deviations]
-        document = {"extends": traced.policy.extends, "version": traced.policy.version, "values": origins, "deviations": deviations}
-        emit_json(document | {"policy": policies.policy_document(traced.policy)})
+        emit_json(policy_views.shown(traced, today))
         return
+    expired = expired_deviations(traced.policy, today)
     say(f"extends {traced.policy.extends}, version {traced.policy.version}")
     rows = [(".".join(item.key), _short(item.value), _told(item, traced.policy)) for item in traced.origins()]
     table(("key", "value", "from"), rows)
@@ -188,14 +185,6 @@ def _print_result(result: CaseResult) -> None:
     if result.case.reason:
         say(f"      the case says: {result.case.reason}")
     say("      how it was judged:", *(f"        {line}" for line in result.explanation))
-
-
-def _origin(item: Origin) -> Json:
-    return {"key": ".".join(item.key), "value": item.value, "source": item.source, "place": str(item.place) if item.place else None}
-
-
-def _deviation(item: Deviation, *, over: bool) -> Json:
-    return {"rule": item.rule, "approved_by": item.approved_by, "reason": item.reason, "until": item.until.isoformat(), "expired": over}
 
 
 def _remark(remark: Remark) -> Json:

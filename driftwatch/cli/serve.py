@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import nullcontext
 
 import typer
 
@@ -17,12 +18,16 @@ from driftwatch.telemetry.metrics import Metrics
 
 
 def serve(config: ConfigOption = None) -> None:
-    """Scan on schedule, serve requests of other commands, expose metrics and health; until SIGTERM.
+    """Scan on schedule, serve requests of other commands and the API, expose metrics and health; until SIGTERM.
+
+    On a single machine it prints a link that signs you in, once.
 
     SIGHUP reads configuration, policy, people and baseline files anew: everything is checked first, and only then replaces what is in
     force. SIGTERM stops within 20 s; a scan that runs is marked aborted, and what it had read stays true. Exit code 0 after a signal, 1
     when driftwatch could not start, or another daemon took over.
     """
+    from driftwatch.cli import product
+
     wired = wiring.load(config)
     settings = wired.config
     logs.configure(settings.log.level, json=settings.log.format == "json")
@@ -30,11 +35,14 @@ def serve(config: ConfigOption = None) -> None:
     daemon = Daemon(wired, lambda: wiring.reload(wired), metrics)
     host, port = settings.operations.address
     listener = OperationsListener(host, port, metrics.registry, daemon.health(), daemon.token)
+    opened = product.opened(daemon.loaded)
     listener.start()
     typer.echo(f"metrics and health on http://{listener.address}/", err=True)
     try:
-        code = daemon.run()
+        code = daemon.run(product.beside(*opened, daemon.loaded) if opened else nullcontext())
     finally:
+        if opened:
+            opened[0].stop()
         listener.stop()
         _close(wired)
     _exit(code)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import typer
 
 from driftwatch.cli.context import ConfigOption, JsonOption, wired
@@ -14,21 +12,10 @@ from driftwatch.domain.canonical import utc_text
 from driftwatch.domain.drift import Blinds
 from driftwatch.domain.resource import Cell, Json
 from driftwatch.domain.scan import CellStatus
-from driftwatch.domain.snapshot import Gap, GapReason
-from driftwatch.operations import describe, policies, requests
+from driftwatch.operations import describe, policies, remedies, requests, status_views
 from driftwatch.operations import status as operation
 from driftwatch.operations.status import Overview
 from driftwatch.wiring import DEFAULT_CONFIG, Wired
-
-REMEDIES = {
-    GapReason.DENIED.value: "allow {needs}",
-    GapReason.CREDENTIALS.value: "give credentials that work for this account (profile, role_arn, external_id)",
-    GapReason.THROTTLED.value: "nothing: it is read again; lower scan.per_service when it stays",
-    GapReason.UNCONFIRMED_ABSENCE.value: "nothing: the next listing decides",
-    GapReason.SETTLING.value: "nothing: it is read again once the service has done its work",
-    GapReason.SUSPECTED_MASS_DELETE.value: "look whether it was really deleted (see held, above)",
-    GapReason.UNSUPPORTED.value: "a newer boto3",
-}
 
 
 def status(config: ConfigOption = None, json: JsonOption = False) -> None:
@@ -56,19 +43,18 @@ def _document(made: Wired, view: Overview, *, daemon: bool) -> Json:
         "last_scan_ended": utc_text(last.ended_at) if last and last.ended_at else None,
         "cells": [describe.cell_document(item, view.blind.get(item.cell)) for item in view.cells],
         "held": [{"cell": str(item.cell), "release": _release(made, item.cell)} for item in view.cells if item.held],
-        "gaps": [
-            {
-                "cell": str(gap.cell),
-                "reason": gap.reason.value,
-                "operation": gap.operation,
-                "needs": needs,
-                "detail": gap.detail,
-                "resource": gap.resource_id,
-            }
-            for gap, needs in _needs(made, view.gaps)
-        ],
+        "gaps": [{"cell": str(gap.cell)} | remedies.gap_document(gap, made.actions) for gap in view.gaps],
         "findings": [{"id": item.id, "resource": item.resource_id, "verdict": item.verdict_current.value} for item in view.findings],
-        "activity": _activity_document(view),
+        "activity": status_views.activity_document(view.activity),
+        "notifiers": {
+            name: {
+                "owed": queue.owed,
+                "oldest_owed": utc_text(queue.oldest_owed) if queue.oldest_owed else None,
+                "quarantined": queue.quarantined,
+            }
+            for name, queue in view.deliveries.items()
+        },
+        "quarantined": [{"notifier": item.notifier, "finding": item.finding, "error": item.error} for item in view.quarantined],
         "unread_accounts": list(view.unread_accounts),
         "not_controlled_accounts": list(view.uncontrolled_accounts),
         "policy": {
@@ -77,23 +63,6 @@ def _document(made: Wired, view: Overview, *, daemon: bool) -> Json:
             "expired_deviations": [item.rule for item in policies.expired(made.installation)],
         },
         "store": view.store,
-    }
-
-
-def _activity_document(view: Overview) -> Json:
-    known = view.activity
-    return {
-        "sources": {
-            name: {
-                "last_read": utc_text(at) if at else None,
-                "complete_until": utc_text(until) if (until := known.complete_until.get(name)) else None,
-            }
-            for name, at in known.synced.items()
-        },
-        "population": dict(known.population),
-        "findings": {"attributed": known.attributed, "unattributed": known.unattributed},
-        "unresolved_principals": known.unresolved,
-        "blind": {what.value: number for what, number in known.blind.items() if number},
     }
 
 
@@ -120,6 +89,18 @@ def _print_activity(view: Overview) -> None:
             say(f"{_TURNED_OFF[what]} ({number} findings): in {cells} cells a change between two scans would go unseen")
 
 
+def _print_notifiers(view: Overview, *, daemon: bool) -> None:
+    """What notifiers were not told yet, and what they refused."""
+    for name, queue in view.deliveries.items():
+        if queue.owed and queue.oldest_owed:
+            waits = "" if daemon else "; `driftwatch serve` tells it"
+            say(f"notifier {name} is to be told of {queue.owed} findings, the oldest since {utc_text(queue.oldest_owed)}{waits}")
+        if queue.quarantined:
+            say(f"notifier {name} refused {queue.quarantined} findings; they are tried again when they change, or at a reload or restart:")
+    for item in view.quarantined:
+        say(f"  {item.finding} ({item.notifier}): {item.error}")
+
+
 _TURNED_OFF = {
     Blinds.TRAIL: "a trail was switched off or narrowed",
     Blinds.BUCKET: "the bucket of the log was changed",
@@ -138,8 +119,8 @@ def _print(made: Wired, view: Overview, *, daemon: bool) -> None:
     if view.gaps:
         columns = ("cell", "reason", "call", "resource", "detail", "remedy")
         rows = [
-            (gap.cell, gap.reason.value, gap.operation, gap.resource_id, gap.detail, _remedy(gap, needs))
-            for gap, needs in _needs(made, view.gaps)
+            (gap.cell, gap.reason.value, gap.operation, gap.resource_id, gap.detail, remedies.remedy(gap, made.actions))
+            for gap in view.gaps
         ]
         table(columns, rows, title="\nnot read")
     if skipped := sum(1 for item in view.cells if item.skipped_at):
@@ -152,6 +133,7 @@ def _print(made: Wired, view: Overview, *, daemon: bool) -> None:
         over = f"the deviation that {item.approved_by} approved ended on {item.until}"
         say(f"the policy loosens {item.rule}, and nobody excuses that any more: {over}")
     _print_activity(view)
+    _print_notifiers(view, daemon=daemon)
     last = view.last_scan
     ended = f"ended {utc_text(last.ended_at)}" if last and last.ended_at else "runs"
     say(
@@ -175,28 +157,3 @@ def _print_held(made: Wired, held: list[CellStatus]) -> None:
 def _release(made: Wired, cell: Cell) -> str:
     config = "" if made.path == DEFAULT_CONFIG else f" --config {made.path}"
     return f"driftwatch scan --confirm-absence '{cell}' --reason 'WHY IT IS REAL'{config}"
-
-
-def _remedy(gap: Gap, needs: str | None) -> str:
-    return REMEDIES.get(gap.reason.value, "").format(needs=needs or "the call to the role that reads")
-
-
-def _needs(made: Wired, gaps: Iterable[Gap]) -> list[tuple[Gap, str | None]]:
-    """Each gap with the IAM action that its call needs: the catalogue names it where it is not the call's own name."""
-    listed = list(gaps)
-    if not any(gap.reason is GapReason.DENIED for gap in listed):
-        return [(gap, None) for gap in listed]
-    from driftwatch.aws.extra import checked
-    from driftwatch.aws.iam_policy import actions_of
-    from driftwatch.aws.sdk import Sdk
-
-    catalog, sdk = checked(made.config.catalog.extra_dirs)[0], Sdk()
-    found: list[tuple[Gap, str | None]] = []
-    for gap in listed:
-        needs = gap.operation if gap.reason is GapReason.DENIED else None
-        entry = catalog.find(gap.cell.type)
-        service, _, operation = (gap.operation or "").partition(":")
-        if needs and entry and service == entry.service and operation in entry.operations:
-            needs = ", ".join(actions_of(entry, operation, sdk))
-        found.append((gap, needs))
-    return found

@@ -16,14 +16,18 @@ from driftwatch.documents.fields import nearest
 from driftwatch.documents.models import Location, filled
 from driftwatch.documents.problems import Problems
 from driftwatch.documents.reader import read, read_file
-from driftwatch.documents.tree import ListNode, MapNode, Node
+from driftwatch.documents.tree import ListNode, MapNode, Node, shown
 from driftwatch.errors import InputError, Place
 
 B = TypeVar("B", bound=BaseModel)
 
 FILE: Final = "driftwatch.yaml"
 PREFIX: Final = "DRIFTWATCH_"
-SOURCES: Final = {"change_sources": "driftwatch.change_sources", "activity_sources": "driftwatch.aws.cloudtrail"}
+SOURCES: Final = {
+    "change_sources": "driftwatch.change_sources",
+    "activity_sources": "driftwatch.aws.cloudtrail",
+    "notifiers": "driftwatch.notifiers",
+}
 """The sections whose members are read by adapters, and the packages of those."""
 
 
@@ -45,6 +49,7 @@ def load(path: Path | None, env: Mapping[str, str]) -> Config:
     for section in SOURCES:
         for index, source in enumerate(getattr(config, section)):
             _fill_source(source, _item(node, section, index), problems, (section, index), variables)
+    _check_routes(config, node, problems, variables)
     problems.check()
     return _anchored(config, file.resolve().parent)
 
@@ -118,6 +123,20 @@ def _fill_source(source: Source, node: Node, problems: Problems, at: Location, v
     entries = {key: item for key, item in node.entries.items() if key not in {"name", "kind"}} if isinstance(node, MapNode) else {}
     own = MapNode(node.place, entries, node.keys if isinstance(node, MapNode) else {})
     source.give(filled(adapter.Settings, own, problems, given=source.model_extra, place_of=lambda _: outside))
+
+
+def _check_routes(config: Config, node: Node, problems: Problems, variables: Mapping[str, str]) -> None:
+    """Each route names notifiers that exist: a finding must not be told to nobody by a slip of the pen."""
+    known = [notifier.name for notifier in config.notifiers]
+    section = node.entries.get("notify") if isinstance(node, MapNode) else None
+    for number, route in enumerate(config.notify.routes):
+        listed = _item(section or node, "routes", number)
+        to = listed.entries.get("to") if isinstance(listed, MapNode) else None
+        for index, name in enumerate(route.to):
+            if name not in known:
+                item = to.items[index] if isinstance(to, ListNode) and index < len(to.items) else listed
+                place = _variable_of(("notify", "routes", number, "to", index), variables) or item.place
+                problems.add(place, f"the unknown notifier {shown(name)}", nearest(name, known) if known else "one of `notifiers`")
 
 
 def _anchored(model: B, folder: Path) -> B:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from driftwatch.config.notify import Notify
 from driftwatch.config.sections import (
     Account,
     Baseline,
@@ -16,6 +17,7 @@ from driftwatch.config.sections import (
     Ledger,
     Log,
     Operations,
+    Product,
     Scan,
     Schedule,
     Source,
@@ -24,6 +26,7 @@ from driftwatch.config.sections import (
 )
 from driftwatch.documents.models import Section
 from driftwatch.domain.baseline import BaselinePattern
+from driftwatch.domain.notification import Routing
 
 
 class Config(Section, BaseSettings):
@@ -48,9 +51,12 @@ class Config(Section, BaseSettings):
     revoked_signers: Path | None = Field(default=None, description="Keys that no longer count: a key revocation list, or public keys.")
     change_sources: tuple[Source, ...] = Field(default=(), description="Where change records come from.")
     activity_sources: tuple[Source, ...] = Field(default=(), description="Where the logged API calls come from: who changed what.")
+    notifiers: tuple[Source, ...] = Field(default=(), description="Who is told of findings: Alertmanager, webhooks, chats, the log.")
+    notify: Notify = Field(default=Notify(), description="What is told to whom, and how.")
     schedule: Schedule = Field(default=Schedule(), description="When to scan.")
     scan: Scan = Field(default=Scan(), description="The limits of a scan.")
     operations: Operations = Field(default=Operations(), description="The operations listener.")
+    product: Product = Field(default=Product(), description="The product listener: the HTTP API, and who may do what with it.")
     log: Log = Field(default=Log(), description="The log.")
     ledger: Ledger = Field(default=Ledger(), description="The ledger's checkpoints.")
 
@@ -74,6 +80,10 @@ class Config(Section, BaseSettings):
     def patterns(self) -> tuple[BaselinePattern, ...]:
         return tuple(baseline.pattern for baseline in self.baselines)
 
+    @property
+    def routing(self) -> Routing:
+        return self.notify.routing(tuple(notifier.name for notifier in self.notifiers))
+
     def watches(self, resource_type: str) -> bool:
         """Whether a resource type is among those to watch."""
         return _any(resource_type, self.types) and not _any(resource_type, self.exclude_types)
@@ -84,7 +94,7 @@ class Config(Section, BaseSettings):
         _refuse_twins("account", [account.id for account in accounts])
         return accounts
 
-    @field_validator("change_sources", "activity_sources")
+    @field_validator("change_sources", "activity_sources", "notifiers")
     @classmethod
     def _each_source_once(cls, sources: tuple[Source, ...], info: ValidationInfo) -> tuple[Source, ...]:
         _refuse_twins(str(info.field_name).replace("_", " ").removesuffix("s"), [source.name for source in sources])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, WithJsonSchema, field_validator, model_validator
 
+from driftwatch.config.addresses import is_loopback, origin_of, web_address
+from driftwatch.config.oidc import Oidc
 from driftwatch.documents.models import Section, Word
+from driftwatch.domain.access import Grant, Role
 from driftwatch.domain.baseline import BaselinePattern
 
 ALL_REGIONS: Final = ("all",)
@@ -191,9 +193,85 @@ class Operations(Section):
         host, port = self.address
         if not 1 <= port <= 65_535:
             raise ValueError(f"the port {port}; expected one from 1 to 65535")
-        if not _is_loopback(host) and self.token_file is None and not self.open:
+        if not is_loopback(host) and self.token_file is None and not self.open:
             wanted = "token_file, or open: true where everybody may read it"
             raise ValueError(f"{self.listen}, which other machines can reach, without a token; expected {wanted}")
+        return self
+
+
+Granted = Annotated[str, Word(r"\*|(group:)?[^\s:*?]{1,200}", "a person's id, group:<name>, or * for everybody who signed in")]
+
+
+class Access(Section):
+    """A role on the product listener, and who has it where."""
+
+    role: Role = Field(description="viewer sees, operator deals with findings, approver decides, auditor sees everything, admin may all.")
+    to: tuple[Granted, ...] = Field(min_length=1, description="People's ids, group:<name>, or * for everybody who signed in.")
+    accounts: tuple[AccountGlob, ...] = Field(default=("*",), min_length=1, description="The accounts that it counts for: ids and globs.")
+
+    @property
+    def grant(self) -> Grant:
+        return Grant(role=self.role, to=self.to, accounts=self.accounts)
+
+
+FIXED: Final = ("listen", "enabled", "tls_certificate", "tls_key", "behind_tls")
+"""What of the product listener stays as it was at the start."""
+
+
+class Product(Section):
+    """The product listener: the HTTP API. Everything on it needs a token or a session."""
+
+    listen: Address = Field(default="127.0.0.1:8464", description="Address and port.")
+    enabled: bool = Field(default=True, description="Whether `serve` opens it at all.")
+    tls_certificate: Path | None = Field(default=None, description="A PEM file with the certificate and its chain.")
+    tls_key: Path | None = Field(default=None, description="A PEM file with the certificate's private key.")
+    behind_tls: bool = Field(default=False, description="Whether something in front of it ends TLS: then it may listen beyond loopback.")
+    public_url: str | None = Field(default=None, description="Where browsers reach it, such as https://driftwatch.corp.example.")
+    oidc: Oidc | None = Field(default=None, description="The identity provider that people sign in with.")
+    access: tuple[Access, ...] = Field(default=(), description="Who has which role where; whatever no entry allows is denied.")
+    session_idle_m: int = Field(default=60, ge=1, le=1440, description="Minutes without a request after which a session is over.")
+    session_max_h: int = Field(default=12, ge=1, le=168, description="Hours after which a session is over whatever happens.")
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach it over TLS."""
+        return self.tls_certificate is not None or self.behind_tls
+
+    @property
+    def redirect_url(self) -> str:
+        """Where the identity provider sends people back to."""
+        host = f"{'https' if self.secure else 'http'}://{self.listen}"
+        return (self.oidc.redirect_url if self.oidc else None) or f"{self.public_url or host}/sign-in/callback"
+
+    @field_validator("public_url")
+    @classmethod
+    def _plain_address(cls, value: str | None) -> str | None:
+        return value if value is None else origin_of(web_address(value, path=False))
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        return tuple(item.grant for item in self.access)
+
+    @model_validator(mode="after")
+    def _nobody_else_in_the_clear(self) -> Product:
+        host, port = self.address
+        if not 1 <= port <= 65_535:
+            raise ValueError(f"the port {port}; expected one from 1 to 65535")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("one of tls_certificate and tls_key; expected both, or neither")
+        if not is_loopback(host) and not self.secure:
+            wanted = "tls_certificate and tls_key, or behind_tls: true where something in front of it ends TLS"
+            raise ValueError(f"{self.listen}, which other machines can reach, without TLS; expected {wanted}")
+        if self.public_url and self.public_url.startswith("https:") != self.secure:
+            raise ValueError("a public_url with another scheme than the listener's; expected https with TLS or behind_tls, else http")
+        if self.oidc and not (is_loopback(host) or self.public_url or self.oidc.redirect_url):
+            raise ValueError("oidc without the address that browsers know; expected public_url")
         return self
 
 
@@ -202,10 +280,3 @@ class Log(Section):
 
     level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least important level that is written.")
     format: Literal["json", "text"] = Field(default="json", description="One JSON object a line, or text for people.")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

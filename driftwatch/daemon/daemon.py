@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 import structlog
@@ -15,6 +15,8 @@ import structlog
 from driftwatch.daemon import lease
 from driftwatch.daemon.clockwork import Clockwork
 from driftwatch.daemon.ledger_keeper import LedgerKeeper
+from driftwatch.daemon.pace import DEFAULT, Pace
+from driftwatch.daemon.postman import Postmen
 from driftwatch.daemon.reloading import checked
 from driftwatch.daemon.ticks import SCHEDULED, Ticks
 from driftwatch.daemon.traffic import Traffic
@@ -43,17 +45,6 @@ DEAF_AFTER_S: Final = 120.0
 """No round of the heartbeat for so long (a store may keep a write waiting for a minute and a half): a thread hangs for good."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """Seconds. A stop waits `stop_gently_s` for the scan to end by itself, cuts its calls and waits `stop_cut_s`, then has `leave_s`
-    to write what is left: within 20 s in all."""
-
-    heartbeat_s: float = requests.HEARTBEAT_S
-    stop_gently_s: float = 5.0
-    stop_cut_s: float = 8.0
-    leave_s: float = 4.0
-
-
 class Daemon:
     """One daemon on one store. `load` reads the configuration anew, over the open store, and raises DriftwatchError when it is refused."""
 
@@ -64,7 +55,7 @@ class Daemon:
         metrics: Metrics,
         report: Report = report_to_log,
         *,
-        pace: Pace = Pace(),
+        pace: Pace = DEFAULT,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._load = load
@@ -74,16 +65,14 @@ class Daemon:
         self._metrics = metrics
         self._report_to = report
         self._holder = holder()
-        self._pace = pace
-        self._monotonic = monotonic
+        self._pace, self._monotonic = pace, monotonic
         self._stopping = threading.Event()
-        self._asked_to_stop = False
-        self._asked_to_reload = False
+        self._asked_to_stop = self._asked_to_reload = False
         self._log = structlog.get_logger()
         self._traffic = Traffic(metrics)
         self._worker = Worker(
             holder=self._holder,
-            loaded=lambda: self._loaded,
+            loaded=self.loaded,
             metrics=metrics,
             report=self._report,
             stopping=self._stopping,
@@ -91,8 +80,9 @@ class Daemon:
             monotonic=monotonic,
         )
         self._ticks = Ticks(self.request_scan, lambda: self._worker.job is not None, metrics)
-        self._keeper = LedgerKeeper(lambda: self._loaded, metrics, self._stopping, every_s=pace.heartbeat_s, monotonic=monotonic)
+        self._keeper = LedgerKeeper(self.loaded, metrics, self._stopping, every_s=pace.heartbeat_s, monotonic=monotonic)
         self._clockwork = Clockwork(lambda: self.installation, metrics, self._report, self._stopping)
+        self._postmen = Postmen(lambda: self.installation, metrics, self._report, self._stopping)
         self._watcher = Watcher(self._holder, lambda: self.installation, metrics, self._report, self._stopping, self._asks(), monotonic)
         self._started = False
         self._fatal: str | None = None
@@ -105,6 +95,10 @@ class Daemon:
     def installation(self) -> Installation:
         """What is in force."""
         return self._loaded.installation
+
+    def loaded(self) -> Wired:
+        """What is in force, with its configuration."""
+        return self._loaded
 
     def token(self) -> str | None:
         """The bearer token of the operations listener, as last loaded."""
@@ -128,6 +122,7 @@ class Daemon:
         self._keeper.start()
         self._clockwork.start()
         self._watcher.start()
+        self._postmen.start()
         self._round_at = self._beat_at = self._monotonic()
         self._started, self._trouble = True, None
         self._metrics.heartbeat.set(self.installation.clock().timestamp())
@@ -162,6 +157,7 @@ class Daemon:
         self._loaded, self._token = loaded, token
         self._ticks.follow(loaded.config.schedule)
         self._watcher.start()
+        self._postmen.start()
         self._log.info("reloaded", policy=loaded.installation.policy.version)
         for name in loaded.baseline_folders:
             requests.ask(self.installation, "refresh", (name,), person="reload")
@@ -174,7 +170,7 @@ class Daemon:
         self._ticks.stop()
         self._worker.wake()
         ended = self._worker.join(self._pace.stop_gently_s)
-        for part in (self._keeper, self._clockwork, self._watcher):
+        for part in (self._keeper, self._clockwork, self._watcher, self._postmen):
             part.join(KEEPER_JOIN_S)
         if not ended:
             for wired in (self._loaded, *self._retired):
@@ -187,17 +183,19 @@ class Daemon:
         self._log.info("stopped", in_time=ended)
         return ended and not leaving.is_alive()
 
-    def run(self) -> int:
-        """Runs until SIGTERM or SIGINT, and answers with the exit code; SIGHUP reloads. For the main thread."""
+    def run(self, beside: AbstractContextManager[object]) -> int:
+        """Runs until SIGTERM or SIGINT, for the main thread, and answers with the exit code; SIGHUP reloads. `beside` is entered once the
+        lease is taken, and left before anything stops."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_hang_up)
         self.start()
-        while not (self._asked_to_stop or self._stopping.is_set()):
-            time.sleep(0.1)
-            if self._asked_to_reload:
-                self._asked_to_reload = False
-                self.reload()
+        with beside if self._started else nullcontext():
+            while not (self._asked_to_stop or self._stopping.is_set()):
+                time.sleep(0.1)
+                if self._asked_to_reload:
+                    self._asked_to_reload = False
+                    self.reload()
         self.stop()
         return 1 if self._fatal else 0
 
@@ -246,6 +244,7 @@ class Daemon:
             self._retired.remove(wired)
             self._traffic.count(wired, last=True)
             wired.end_calls()
+            self._postmen.start()  # what still worked by the former routes has ended
 
     # --- small parts -------------------------------------------------------------------------------------------------------------
 
@@ -274,7 +273,8 @@ class Daemon:
     def _alive(self) -> str | None:
         if self._started and not self._stopping.is_set():
             gone = [name for name, part in (("scheduler", self._ticks), ("clockwork", self._clockwork)) if not part.running]
-            if trouble := next((f"the {name} is gone" for name in gone), None) or self._worker.trouble or self._watcher.trouble:
+            troubles = (part.trouble for part in (self._worker, self._watcher, self._postmen))
+            if trouble := next((f"the {name} is gone" for name in gone), None) or next(filter(None, troubles), None):
                 return trouble
         return "no heartbeat" if self._monotonic() - self._round_at > DEAF_AFTER_S else None
 

@@ -80,6 +80,8 @@ class LedgerKeeper:
         installation = wired.installation
         if installation.checkpoint_signer is None:
             return
+        self._metrics.checkpoint_interval.set(wired.config.ledger.checkpoint_interval_s)
+        self._metrics.verify_interval.set(wired.config.ledger.verify_interval_s)
         self._attempt(CHECKPOINT, "", lambda: self._checkpoint(wired))
         self._forget_places({place.name for place in installation.checkpoint_places})
         for place in installation.checkpoint_places:

@@ -26,6 +26,10 @@ SCHEDULED: Final = "schedule"
 """Why a tick requests a scan. Only such a scan may leave cells and details as they were last read (`every` in the catalogue)."""
 CONFIRM: Final = "confirm"
 
+LOOKED_AHEAD: Final = timedelta(days=8)
+"""How far the times of a cron line are looked at: a week has its weekend in it. At least `LOOKED_AT` of them: a year has its months."""
+LOOKED_AT: Final = 13
+
 Request = Callable[[Sequence[str], str], object]
 """Requests a scan of these cells (none: all), for this reason; raises DriftwatchError when the store fails."""
 
@@ -37,6 +41,21 @@ def trigger_of(schedule: Schedule) -> BaseTrigger:
         trigger.jitter = schedule.jitter_s or None
         return trigger
     return IntervalTrigger(seconds=schedule.interval_s, jitter=schedule.jitter_s or None, timezone=UTC)
+
+
+def longest_interval(schedule: Schedule, now: datetime) -> timedelta:
+    """The longest time from one tick to the next, the jitter included: after it, a tick is missing."""
+    jitter = timedelta(seconds=schedule.jitter_s)
+    if schedule.interval_s is not None:
+        return timedelta(seconds=schedule.interval_s) + jitter
+    trigger = trigger_of(schedule.model_copy(update={"jitter_s": 0}))
+    until, number, longest = now + LOOKED_AHEAD, 0, timedelta()
+    before = trigger.get_next_fire_time(None, now)
+    while before and (before < until or number < LOOKED_AT):
+        after = trigger.get_next_fire_time(before, before)
+        longest = max(longest, after - before if after else timedelta())
+        before, number = after, number + 1
+    return longest + jitter
 
 
 class Ticks:
@@ -64,6 +83,7 @@ class Ticks:
 
     def follow(self, schedule: Schedule) -> None:
         """From now on ticks follow this schedule, counted from now."""
+        self._metrics.interval.set(longest_interval(schedule, datetime.now(UTC)).total_seconds())
         self._scheduler.add_job(
             self.tick,
             trigger_of(schedule),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Final
@@ -55,6 +56,12 @@ scan:
   confirm_absence_s: 2
 operations:
   listen: 127.0.0.1:{{port}}
+# The API. Whoever plays the demo is ben, who approves; ana only proposes.
+product:
+  listen: 127.0.0.1:{{product_port}}
+  access:
+    - {{{{role: operator, to: [ana]}}}}
+    - {{{{role: admin, to: [ben]}}}}
 # Signed statements of how the ledger stood, outside of the database: `driftwatch ledger verify --against checkpoints.jsonl`.
 ledger:
   export: [checkpoints.jsonl]
@@ -81,10 +88,10 @@ deviations:
 
 PEOPLE: Final = """\
 people:
-  - {id: ana, roles: [engineer], aws: [ana@acme.example]}
-  - {id: ben, roles: [manager]}
-  - {id: carl, roles: [engineer], aws: ["arn:aws:iam::123456789012:user/carl"]}
-  - {id: dora, roles: [engineer]}
+  - {{id: ana, roles: [engineer], aws: [ana@acme.example]}}
+  - {{id: ben, roles: [manager], os_users: [{user}]}}
+  - {{id: carl, roles: [engineer], aws: ["arn:aws:iam::123456789012:user/carl"]}}
+  - {{id: dora, roles: [engineer]}}
 """
 
 
@@ -132,8 +139,8 @@ TYPES: Final = (
 """What lies in the simulated accounts, and what moto answers in full."""
 
 
-def write(folder: Path, port: int) -> Path:
-    """Makes the demo's folder anew and answers with the path of its configuration."""
+def write(folder: Path, port: int, product_port: int = 8464, user: str = "nobody") -> Path:
+    """Makes the demo's folder anew and answers with the path of its configuration. The OS user `user` is ben."""
     if folder.exists():
         shutil.rmtree(folder)
     (folder / "changes").mkdir(parents=True)
@@ -143,7 +150,7 @@ def write(folder: Path, port: int) -> Path:
     key.touch(mode=0o600)
     key.write_bytes(KEY)
     (folder / "policy.yaml").write_text(POLICY)
-    (folder / "people.yaml").write_text(PEOPLE)
+    (folder / "people.yaml").write_text(PEOPLE.format(user=json.dumps(user)))
     config = folder / "driftwatch.yaml"
-    config.write_text(CONFIG.format(port=port, types="\n".join(f'  - "{name}"' for name in TYPES)))
+    config.write_text(CONFIG.format(port=port, product_port=product_port, types="\n".join(f'  - "{name}"' for name in TYPES)))
     return config

@@ -11,6 +11,7 @@ from typing import IO, Any, Final
 
 from driftwatch.domain.canonical import encode
 from driftwatch.domain.ledger import Checkpoint, LedgerRow, checkpoint_body
+from driftwatch.domain.resource import Json
 from driftwatch.errors import InputError, Place
 
 LONGEST_LINE: Final = 64 * 2**20
@@ -20,13 +21,21 @@ _WANTED: Final = "lines as `driftwatch ledger export` and `ledger.export` write 
 
 
 def entry_line(row: LedgerRow) -> bytes:
+    """One entry as a line of an export. Raises ValueError for no entry."""
+    document = entry_document(row)
+    try:
+        return encode(document) + b"\n"
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"entry {row[0]} is no entry as driftwatch writes them") from error
+
+
+def entry_document(row: LedgerRow) -> Json:
     """One entry: its columns, the body for readers, and `hashed`, the exact text that `hash` covers. Raises ValueError for no entry."""
     seq, ts, type_, hashed, before, own = row
     try:
         text = hashed.decode()
         body = json.loads(text)["body"]
-        line = {"seq": seq, "ts": ts, "type": type_, "body": body, "hashed": text, "prev_hash": before.hex(), "hash": own.hex()}
-        return encode(line) + b"\n"
+        return {"seq": seq, "ts": ts, "type": type_, "body": body, "hashed": text, "prev_hash": before.hex(), "hash": own.hex()}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"entry {seq} is no entry as driftwatch writes them") from error
 

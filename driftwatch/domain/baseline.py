@@ -37,7 +37,11 @@ class Method(StrEnum):
 
 
 class Assurance(StrEnum):
-    """How much an identification is worth. `local` is defeated by shell access to the store."""
+    """How much an identification is worth.
+
+    `signed`: an SSH key signed this very act, or an identity provider vouched for whoever acts. `local`: an OS user, or a token, which
+    is worth no more than the place where it is kept; shell access to the store defeats both.
+    """
 
     LOCAL = "local"
     SIGNED = "signed"

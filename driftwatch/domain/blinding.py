@@ -47,6 +47,9 @@ _TYPES: Final = {
     Blinds.LOG: "AWS::CloudTrail::Trail",
 }
 
+BLINDING_TYPES: Final = frozenset(_TYPES.values())
+"""The resource types of findings about what was turned off."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blinding:

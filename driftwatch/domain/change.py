@@ -185,6 +185,14 @@ class ChangeRecord:
     stale_since: datetime | None = None
 
 
+RecordPlace = tuple[datetime, str, str]
+"""Where a record stands in the order of all: when it was created, its id, its source."""
+
+
+def place_of(record: ChangeRecord) -> RecordPlace:
+    return record.created_at, record.id, record.source
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetAside:
     """A change record that is refused: where it stands and why. `id` where it could be read."""

@@ -12,6 +12,7 @@ from driftwatch.domain.decision import Decision
 from driftwatch.domain.drift import Blinds
 from driftwatch.domain.exception import ExceptionRecord
 from driftwatch.domain.finding import Finding
+from driftwatch.domain.notification import DeliveryMeasure
 from driftwatch.domain.resource import Cell
 from driftwatch.domain.scan import Scan
 from driftwatch.domain.snapshot import CellState, Gap
@@ -115,7 +116,18 @@ class Rescanned:
     seconds: float
 
 
-Event: TypeAlias = ScanPlanned | CellJudged | FindingChanged | ClockStruck | SourceSynced | ScanDone | ActivityRead | Blinded | Rescanned
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifierTold:
+    """A notifier was told what was due: how many findings came to what (delivered, retry, refused, untried), and what was wrong."""
+
+    notifier: str
+    results: Mapping[str, int]
+    problems: tuple[str, ...] = ()
+
+
+Event: TypeAlias = (
+    ScanPlanned | CellJudged | FindingChanged | ClockStruck | SourceSynced | ScanDone | ActivityRead | Blinded | Rescanned | NotifierTold
+)
 Report: TypeAlias = Callable[[Event], None]
 
 
@@ -148,13 +160,16 @@ class HandledMeasure:
     """What people did about findings, for metrics.
 
     `acknowledged` and `disposed` are the seconds from a finding to its acknowledgement, and to its end or disposition, of the live ones
-    and those that closed in the last week; `review_due` when the next review of an emergency change is due; `exceptions` by status, and
-    `exception_expiry` when the next one ends.
+    and those that closed in the last week; `acknowledge_late` the open findings that nobody acknowledged in time; `review_due` when the
+    next review of an emergency change is due, and `reviews` how many of them are `running`, in their `last_quarter` or `overdue`;
+    `exceptions` by status, and `exception_expiry` when the next one ends.
     """
 
     acknowledged: tuple[float, ...] = ()
     disposed: tuple[float, ...] = ()
+    acknowledge_late: int = 0
     review_due: datetime | None = None
+    reviews: Mapping[str, int] = field(default_factory=dict)
     exceptions: Mapping[str, int] = field(default_factory=dict)
     exception_expiry: datetime | None = None
 
@@ -164,10 +179,10 @@ class ActivityMeasure:
     """The log of calls in numbers, for metrics.
 
     `synced` when each source was last read, and `complete_until` up to when it told every call of its accounts (the one that is furthest
-    behind); `population` the writes of yesterday and today (UTC), by fate for changes and by class for the others, and `failed`, `denied`;
-    `attributed` and `unattributed` the live findings with and without a call that explains them; `unresolved` the principals of changes
-    of those days that the policy's identities do not name; `blind` the live findings about what was turned off, and `blind_cells` the
-    cells that they make blind.
+    behind; None while one of them never was complete); a source that only answers questions is not in it. `population` the writes of
+    yesterday and today (UTC), by fate for changes and by class for the others, and `failed`, `denied`; `attributed` and `unattributed`
+    the live findings with and without a call that explains them; `unresolved` the principals of changes of those days that the policy's
+    identities do not name; `blind` the live findings about what was turned off, and `blind_cells` the cells that they make blind.
     """
 
     synced: Mapping[str, datetime | None] = field(default_factory=dict)
@@ -202,5 +217,9 @@ class Measures:
     scopes: Mapping[tuple[str, str], ScopeMeasure] = field(default_factory=dict)
     handled: HandledMeasure = field(default_factory=HandledMeasure)
     activity: ActivityMeasure = field(default_factory=ActivityMeasure)
+    unread_accounts: int = 0
+    """The configured accounts of which no scan ever named a cell."""
     deviations: Mapping[str, int] = field(default_factory=dict)
     """The deviations of the policy: how many are `current`, how many `expired`."""
+    deliveries: Mapping[str, DeliveryMeasure] = field(default_factory=dict)
+    """By notifier, whether or not it was ever owed anything."""

@@ -124,3 +124,12 @@ class CellStatus:
     held: str | None = None
     empty_readings: int = 0
     skipped_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellCount:
+    """Some cells that have a state in common. `oldest` is when the complete reading ended that is the oldest of their last ones; None where
+    one of them was never read completely."""
+
+    cells: int
+    oldest: datetime | None

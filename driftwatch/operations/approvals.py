@@ -17,6 +17,7 @@ from driftwatch.domain.finding import Finding
 from driftwatch.domain.resource import Cell
 from driftwatch.domain.snapshot import CellState
 from driftwatch.errors import RefusedError
+from driftwatch.operations import outbox
 from driftwatch.operations.baselines import live_findings, record_act, require, version_of
 from driftwatch.operations.cells import NOT_JUDGED
 from driftwatch.operations.installation import Installation
@@ -73,7 +74,7 @@ def settle(installation: Installation, uow: UnitOfWork, version: BaselineVersion
     if (active.id if active else None) != version.parent:
         raise RefusedError(f"stale_parent: another version of {version.name} became active since {version.id} was captured; capture again")
     uow.baselines.activate(version.id)
-    baselined = _close_baselined(uow, version, now)
+    baselined = _close_baselined(uow, installation, version, now)
     if active:
         _leave_to_the_next_scan(uow, version.id)
     record_act(uow, installation, "baseline_activated", version, None)
@@ -132,7 +133,7 @@ def _as_disposed_of(uow: UnitOfWork, version: BaselineVersion) -> BaselineVersio
     return replace(version, included=tuple(replace(item, disposition=disposition(item)) for item in version.included))
 
 
-def _close_baselined(uow: UnitOfWork, version: BaselineVersion, now: datetime) -> int:
+def _close_baselined(uow: UnitOfWork, installation: Installation, version: BaselineVersion, now: datetime) -> int:
     """Findings whose present value is what the new version holds are baselined; the others stay as they are."""
     by_cell: dict[Cell, dict[str, Finding]] = {}
     for finding in live_findings(uow, version.name):
@@ -146,7 +147,7 @@ def _close_baselined(uow: UnitOfWork, version: BaselineVersion, now: datetime) -
                 item = included.get(finding.id)
                 disposition, actors = (item.disposition, frozenset(item.actors)) if item else (None, frozenset[str]())
                 after = lifecycle.baseline_activated(finding, now, disposition=disposition, actors=actors)
-                uow.findings.save(after)
+                outbox.save(uow, installation.routing, after, now)
                 uow.ledger.append(now, "finding_baselined", {"finding": finding.id, "version": version.id, "cell": str(cell)})
                 closed += 1
     return closed

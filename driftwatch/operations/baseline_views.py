@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from driftwatch.domain.baseline import BaselineCell, BaselineEntry, BaselineVersion
+from driftwatch.domain.baseline import BaselineCell, BaselineEntry, BaselinePattern, BaselineState, BaselineVersion
 from driftwatch.domain.diff import diff
 from driftwatch.domain.drift import Difference
 from driftwatch.domain.normalize import Normalisation
@@ -16,15 +17,50 @@ from driftwatch.operations.cell_files import entries_of
 from driftwatch.operations.installation import Installation
 from driftwatch.ports import UnitOfWork
 
+MOST_CELLS: Final = 500
+"""Cells that one page of differences looks into, so that no read of the store lasts."""
+MOST_PENDING: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A baseline of the configuration: its active version, and the newest proposals that wait for an approval."""
+
+    pattern: BaselinePattern
+    active: BaselineVersion | None
+    pending: tuple[BaselineVersion, ...]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceDiff:
     """How one resource differs between two states of a cell."""
 
     cell: Cell
+    id: str
     resource_id: str
     label: str | None
     differences: tuple[Difference, ...]
+
+
+def named(installation: Installation) -> list[Named]:
+    """Every baseline that the configuration names, in its order."""
+    with installation.store.read() as uow:
+        return [
+            Named(
+                pattern=pattern,
+                active=next(iter(uow.baselines.page(pattern.name, (BaselineState.ACTIVE,), None, 1)), None),
+                pending=tuple(uow.baselines.page(pattern.name, (BaselineState.PROPOSED,), None, MOST_PENDING)),
+            )
+            for pattern in installation.baselines
+        ]
+
+
+def page(installation: Installation, name: str, after: str | None, limit: int) -> tuple[Sequence[BaselineVersion], str | None]:
+    """One page of a baseline's versions, newest first, and after which the next one begins (None: this is the last)."""
+    with installation.store.read() as uow:
+        found = uow.baselines.page(name, (), after, limit + 1)
+    shown = found[:limit]
+    return shown, shown[-1].id if len(found) > limit else None
 
 
 def history(installation: Installation, name: str) -> list[BaselineVersion]:
@@ -43,6 +79,12 @@ def show(installation: Installation, version_id: str) -> tuple[BaselineVersion, 
         return version, uow.baselines.cells(version.id)
 
 
+def version(installation: Installation, version_id: str) -> BaselineVersion | None:
+    """The version of exactly this id."""
+    with installation.store.read() as uow:
+        return uow.baselines.get(version_id)
+
+
 def find(installation: Installation, name_or_id: str) -> BaselineVersion:
     """A version by its id, or the newest version of a baseline by that one's name."""
     with installation.store.read() as uow:
@@ -56,16 +98,69 @@ def find(installation: Installation, name_or_id: str) -> BaselineVersion:
 def differences(installation: Installation, version_id: str, other_id: str | None = None) -> Iterator[ResourceDiff]:
     """What `other_id` (None: the world as last read) changes against a version, resource by resource."""
     with installation.store.read() as uow:
-        version = version_of(uow, version_id)
-        before = uow.baselines.cells(version.id)
+        compared = _Compared.of(uow, version_id, other_id)
+        for cell in compared.cells:
+            yield from compared.of_cell(uow, cell)
+
+
+def page_of_differences(
+    installation: Installation,
+    version_id: str,
+    other_id: str | None = None,
+    *,
+    after: tuple[Cell, str] | None = None,
+    limit: int = 50,
+    shown: Callable[[Cell], bool] = lambda _cell: True,
+    most_cells: int = MOST_CELLS,
+) -> tuple[list[ResourceDiff], tuple[Cell, str] | None]:
+    """At most `limit` of the `differences` in the cells that are shown, and after which the next page begins (None: this is the last).
+
+    A page that looked into `most_cells` cells ends there, with fewer of them or none; the next one goes on.
+    """
+    found: list[ResourceDiff] = []
+    with installation.store.read() as uow:
+        compared = _Compared.of(uow, version_id, other_id)
+        todo = [cell for cell in compared.cells if (after is None or cell >= after[0]) and shown(cell)]
+        for number, cell in enumerate(todo):
+            if number == most_cells:
+                return found, (cell, "")
+            for item in compared.of_cell(uow, cell, beyond=after[1] if after and cell == after[0] else ""):
+                if len(found) == limit:
+                    return found, (found[-1].cell, found[-1].id)
+                found.append(item)
+    return found, None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compared:
+    """A version and what it is compared with (None: the world as last read)."""
+
+    version: str
+    other: str | None
+    before: Mapping[Cell, BaselineCell]
+    after: Mapping[Cell, BaselineCell] | None
+
+    @classmethod
+    def of(cls, uow: UnitOfWork, version_id: str, other_id: str | None) -> _Compared:
+        before = uow.baselines.cells(version_of(uow, version_id).id)
         after = uow.baselines.cells(version_of(uow, other_id).id) if other_id else None
-        for cell in sorted({*before, *(after if after is not None else before)}):
-            if after is not None and _same(before.get(cell), after.get(cell)):
-                continue
-            new = uow.baselines.entries(other_id, cell) if other_id else entries_of(uow.observations.present(cell))
-            part = before.get(cell) or (after or {}).get(cell)
-            rules = _rules(uow, part.shape) if part else Normalisation()
-            yield from _cell(uow, cell, uow.baselines.entries(version.id, cell) if cell in before else iter(()), new, rules)
+        return cls(version=version_id, other=other_id, before=before, after=after)
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Those that may differ, in their order."""
+        if self.after is None:
+            return sorted(self.before)
+        return [cell for cell in sorted({*self.before, *self.after}) if not _same(self.before.get(cell), self.after.get(cell))]
+
+    def of_cell(self, uow: UnitOfWork, cell: Cell, beyond: str = "") -> Iterator[ResourceDiff]:
+        """The resources that differ, ordered by id, from after the id `beyond` on."""
+        new = uow.baselines.entries(self.other, cell) if self.other else entries_of(uow.observations.present(cell))
+        old = uow.baselines.entries(self.version, cell) if cell in self.before else iter(())
+        part = self.before.get(cell) or (self.after or {}).get(cell)
+        rules = _rules(uow, part.shape) if part else Normalisation()
+        wanted = [(entry for entry in side if entry.id > beyond) for side in (old, new)]
+        yield from _cell(uow, cell, wanted[0], wanted[1], rules)
 
 
 def _same(one: BaselineCell | None, other: BaselineCell | None) -> bool:
@@ -101,6 +196,7 @@ def _resource(uow: UnitOfWork, cell: Cell, old: BaselineEntry | None, new: Basel
         raise ValueError("a difference has at least one side")
     return ResourceDiff(
         cell=cell,
+        id=known.id,
         resource_id=resource_id(cell, known.id, known.arn),
         label=known.label,
         differences=diff(uow.documents.get(old.fingerprint) if old else None, uow.documents.get(new.fingerprint) if new else None, rules),

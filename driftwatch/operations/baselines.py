@@ -21,6 +21,7 @@ from driftwatch.domain.codec import decode
 from driftwatch.domain.decision import AWAITING, Decision
 from driftwatch.domain.drift import DriftKind
 from driftwatch.domain.finding import LIVE, Finding
+from driftwatch.domain.freshness import FRESH_STATES
 from driftwatch.domain.scan import CellStatus
 from driftwatch.domain.snapshot import CellState
 from driftwatch.errors import NotFoundError, RefusedError
@@ -28,7 +29,7 @@ from driftwatch.operations import attribution
 from driftwatch.operations.cell_files import cell_part, entries_of
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.shapes import shape_fields
-from driftwatch.operations.status import FRESH_STATES, statuses
+from driftwatch.operations.status import statuses
 from driftwatch.ports import UnitOfWork
 
 

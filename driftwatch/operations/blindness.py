@@ -9,12 +9,11 @@ from typing import Final
 from driftwatch.domain.activity import Activity, LogProblem
 from driftwatch.domain.authorization import lifecycle
 from driftwatch.domain.baseline import baseline_of
-from driftwatch.domain.blinding import Blinding, blind_cells, blinding
+from driftwatch.domain.blinding import BLINDING_TYPES, Blinding, blind_cells, blinding
 from driftwatch.domain.drift import Blinds, Drift, DriftKind
-from driftwatch.domain.finding import LIVE
 from driftwatch.domain.report import Blinded, Event, FindingChanged
 from driftwatch.domain.resource import GLOBAL, Cell, Scope
-from driftwatch.operations import decisions, transients
+from driftwatch.operations import decisions, outbox, transients
 from driftwatch.operations.decisions import Decider, evidence_in
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.transients import Seen
@@ -44,7 +43,7 @@ def look(
     for activity, found in off:
         events.extend(_turned_off(uow, installation, decider, activity, found, now))
     for activity in on:
-        events.extend(_turned_on(uow, activity, now))
+        events.extend(_turned_on(uow, installation, activity, now))
     for problem in problems:
         events.extend(_broken(uow, installation, decider, problem, now))
     return events
@@ -86,7 +85,7 @@ def _resource(uow: UnitOfWork, activity: Activity, found: Blinding) -> tuple[Cel
     return cell, next(iter(found.names), found.what.value), arn, None, None
 
 
-def _turned_on(uow: UnitOfWork, activity: Activity, now: datetime) -> Iterable[Event]:
+def _turned_on(uow: UnitOfWork, installation: Installation, activity: Activity, now: datetime) -> Iterable[Event]:
     """What is on again is over, where no reading will say so."""
     what = _TURNED_ON[activity.event_source, activity.event_name]
     for standing in list(uow.findings.standings()):
@@ -95,7 +94,7 @@ def _turned_on(uow: UnitOfWork, activity: Activity, now: datetime) -> Iterable[E
         finding = uow.findings.get(standing.id)
         if finding and finding.drift.blinds is what and uow.cells.get(finding.cell) is None:
             after = lifecycle.snapshot_clean(finding, now)
-            uow.findings.save(after)
+            outbox.save(uow, installation.routing, after, now)
             decisions.record(uow, "finding_reverted", after, now, event=activity.id)
             yield FindingChanged(scan_id=None, before=finding, finding=after, decision=None)
 
@@ -132,8 +131,13 @@ def _broken(uow: UnitOfWork, installation: Installation, decider: Decider, probl
 def blind(installation: Installation, cells: Iterable[Cell]) -> dict[Cell, Blinds]:
     """The cells in which a change between two scans would now go unseen, and what was turned off."""
     with installation.store.read() as uow:
-        drifts = [finding.drift for finding in uow.findings.all(tuple(LIVE)) if finding.drift.blinds]
+        drifts = blinding_now(uow)
     return blind_cells(cells, drifts)
+
+
+def blinding_now(uow: UnitOfWork) -> list[Drift]:
+    """The drifts of the live findings about what was turned off."""
+    return [finding.drift for finding in uow.findings.live_of_types(BLINDING_TYPES) if finding.drift.blinds]
 
 
 def blinding_drifts(drifts: Iterable[Drift]) -> dict[Blinds, int]:

@@ -19,8 +19,6 @@ MASS_DELETE_SHARE = 0.2
 
 NOT_JUDGED = "not_judged"
 """The reason of a cell that was read, but not compared with its baseline yet: a scan that ends here leaves it unknown."""
-NOT_CONFIGURED = "not_configured"
-"""The reason of a cell that the configuration no longer names."""
 EXACT = frozenset({CellState.CLEAN, CellState.DRIFTED, CellState.UNBASELINED})
 """The states whose digest and count are those of the stored resources. In any other, resources may have been stored since."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from driftwatch.domain.change import ChangeRecord, SourceStatus
+from driftwatch.domain.change import ChangeRecord, ChangeState, RecordPlace, SourceStatus, place_of
 from driftwatch.domain.report import Report, SourceSynced, silent
 from driftwatch.errors import NotFoundError, SourceError
 from driftwatch.operations.installation import Installation
@@ -44,7 +44,24 @@ def records(installation: Installation) -> list[ChangeRecord]:
     with installation.store.read() as uow:
         known = {(record.source, record.id): record for record in uow.changes.records()}
         known |= {(record.source, record.id): record for record in _registered(installation, uow)}
-    return sorted(known.values(), key=lambda record: (record.created_at, record.id), reverse=True)
+    return sorted(known.values(), key=place_of, reverse=True)
+
+
+def page(
+    installation: Installation,
+    sources: Collection[str] = (),
+    states: Collection[ChangeState] = (),
+    after: RecordPlace | None = None,
+    limit: int = 50,
+) -> tuple[list[ChangeRecord], RecordPlace | None]:
+    """One page of `records` of these sources in these states (none given: of any), and after which the next one begins (None: the last)."""
+    name = installation.register
+    with installation.store.read() as uow:
+        found = list(uow.changes.page(sources, states, after, limit + 1, registered=name))
+        if name is not None and (not sources or name in sources):
+            found += uow.register.page(name, states, after, limit + 1)
+    found.sort(key=place_of, reverse=True)
+    return found[:limit], place_of(found[limit - 1]) if len(found) > limit else None
 
 
 def record(installation: Installation, record_id: str) -> ChangeRecord:

@@ -20,7 +20,7 @@ from driftwatch.domain.exception import ExceptionState
 from driftwatch.domain.finding import Finding, Standing
 from driftwatch.domain.report import ClockStruck, Event, Report, silent
 from driftwatch.domain.request import Lease
-from driftwatch.operations import decisions
+from driftwatch.operations import decisions, outbox
 from driftwatch.operations.decisions import Decider, evidence
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.policies import PolicyVersions
@@ -118,7 +118,7 @@ def _finding_struck(uow: UnitOfWork, installation: Installation, policies: Polic
     if alert is None:
         return None
     told = replace(finding, handling=replace(finding.handling, alerted=(*finding.handling.alerted, alert.clock.value)))
-    uow.findings.save(told)
+    outbox.save(uow, installation.routing, told, now)
     decisions.record(uow, "clock_struck", told, now, clock=alert.clock.value, due_at=utc_text(alert.due_at))
     return ClockStruck(alert=alert, finding=told)
 

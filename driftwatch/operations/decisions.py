@@ -20,9 +20,10 @@ from driftwatch.domain.decision import Decision, Verdict
 from driftwatch.domain.drift import Drift
 from driftwatch.domain.exception import ExceptionRecord, ExceptionState
 from driftwatch.domain.finding import Finding
+from driftwatch.domain.notification import NOBODY, Routing
 from driftwatch.domain.report import FindingChanged
 from driftwatch.domain.resource import Json
-from driftwatch.operations import attribution
+from driftwatch.operations import attribution, outbox
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.policies import PolicyVersions
 from driftwatch.ports import UnitOfWork
@@ -46,6 +47,8 @@ class Evidence:
     log_until: Mapping[str, datetime] = field(default_factory=dict)
     """Up to when every logged call of an account is known; accounts whose calls nobody logs for us are not in it."""
     granted: Mapping[str, Sequence[tuple[ExceptionRecord, Drift]]] = field(default_factory=dict)
+    routing: Routing = NOBODY
+    """Who is told of what comes out of it."""
 
     def people(self, policy: Policy) -> Identities:
         """Who is who under a policy."""
@@ -80,6 +83,7 @@ def evidence_in(uow: UnitOfWork, installation: Installation) -> Evidence:
         exceptions=ExceptionIndex(item for item in approved if item.finding is None),
         granted=granted,
         log_until=_log_until(uow, installation),
+        routing=installation.routing,
     )
 
 
@@ -127,7 +131,7 @@ class Decider:
         if made and _same_judgement(decision.to_json(), made[-1]):
             return None
         after = lifecycle.redecided(finding, decision, now, excepted_by=self.excepted_by(uow, decision))
-        uow.findings.save(after)
+        outbox.save(uow, self.evidence.routing, after, now)
         uow.findings.add_decision(finding.id, decision)
         record(uow, "finding_decided", after, now, scan_id=self._scan_id, decision=decision)
         return FindingChanged(scan_id=self._scan_id, before=finding, finding=after, decision=decision)

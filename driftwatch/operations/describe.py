@@ -77,10 +77,11 @@ def finding_documents(installation: Installation, found: Sequence[Finding]) -> l
     for start in range(0, len(found), PORTION):
         portion = found[start : start + PORTION]
         with installation.store.read() as uow:
-            known = [(uow.findings.decisions(item.id)[-1:], findings.explained(uow, installation, item)) for item in portion]
+            last = uow.findings.last_decisions([item.id for item in portion])
+            explained = findings.all_explained(uow, installation, portion)
         cases = (
-            Case(finding=finding, decisions=tuple(made), explained=explained)
-            for finding, (made, explained) in zip(portion, known, strict=True)
+            Case(finding=finding, decisions=(last[finding.id],) if finding.id in last else (), explained=calls)
+            for finding, calls in zip(portion, explained, strict=True)
         )
         documents.extend(finding_document(case) for case in cases)
     return documents

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from driftwatch.documents.tree import shown
+from driftwatch.domain import pointer
 from driftwatch.domain.authorization import exception_lifecycle as rules
 from driftwatch.domain.authorization.exception_lifecycle import content_hash
 from driftwatch.domain.authorization.identity import Identities
@@ -22,7 +24,7 @@ from driftwatch.domain.exception import ExceptionRecord, ExceptionState
 from driftwatch.domain.finding import LIVE, Finding, FindingState
 from driftwatch.domain.report import FindingChanged, Report, silent
 from driftwatch.domain.resource import Json
-from driftwatch.errors import NotFoundError, RefusedError
+from driftwatch.errors import InputError, NotFoundError, RefusedError
 from driftwatch.operations import attribution
 from driftwatch.operations.decisions import Decider, evidence_in
 from driftwatch.operations.denials import denials
@@ -58,9 +60,11 @@ def request(
 ) -> ExceptionRecord:
     """Asks that the state of one finding be excused up to before `until` (UTC): its uncovered paths, or those of them that are named.
 
-    It is in force once somebody else approved it. Raises RefusedError for a finding that needs none, a path that it does not have, and
-    an end that is past or further away than the policy allows. Renewing an exception is asking again.
+    It is in force once somebody else approved it. Raises InputError for a path that is no pointer, and RefusedError for a finding that
+    needs none, a path that it does not have, and an end that is past or further away than the policy allows. Renewing an exception is
+    asking again.
     """
+    _refuse_no_pointers(paths)
     with denials(installation, "finding_except", finding_id, actor), installation.store.write() as uow:
         now = installation.clock()
         finding = finding_of(uow, finding_id)
@@ -149,6 +153,14 @@ def record_act(uow: UnitOfWork, what: str, exception: ExceptionRecord, actor: Ac
         "assurance": actor.assurance.value,
     }
     uow.ledger.append(now, what, body | more)
+
+
+def _refuse_no_pointers(paths: Sequence[str]) -> None:
+    for path in paths:
+        try:
+            pointer.split_pattern(path)
+        except ValueError as error:
+            raise InputError(f"the path {shown(path)}", expected='a path that starts with /, or "" for the whole resource') from error
 
 
 def _target(uow: UnitOfWork, finding: Finding, wanted: Sequence[str]) -> Target:

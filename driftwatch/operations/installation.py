@@ -9,6 +9,7 @@ from datetime import datetime
 from driftwatch.documents.people import People
 from driftwatch.domain.authorization.policy import Policy
 from driftwatch.domain.baseline import BaselinePattern
+from driftwatch.domain.notification import NOBODY, Routing
 from driftwatch.operations.due import ALWAYS, EmptyCells
 from driftwatch.ports import (
     ActivitySource,
@@ -18,6 +19,7 @@ from driftwatch.ports import (
     CheckpointSigner,
     Collector,
     Engine,
+    Notifier,
     Signer,
     Store,
 )
@@ -53,5 +55,8 @@ class Installation:
     checkpoint_signer: CheckpointSigner | None = None
     checkpoint_places: Sequence[CheckpointPlace] = ()
     """The ledger's own key, and the second places of its checkpoints."""
+    notifiers: Sequence[Notifier] = ()
+    routing: Routing = NOBODY
+    """Who is told of what; it names the notifiers."""
     clock: Callable[[], datetime]
     new_id: Callable[[str], str]

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from driftwatch.domain.baseline import BaselineCell, baseline_of
+from driftwatch.domain.freshness import NOT_CONFIGURED
 from driftwatch.domain.report import Report, ScanPlanned
 from driftwatch.domain.request import Lease
 from driftwatch.domain.resource import GLOBAL, Cell
 from driftwatch.domain.scan import CellStatus, Plan, Reading, ReadUnit
 from driftwatch.domain.snapshot import Batch, CellRead, CellState, Gap, Outcome
 from driftwatch.operations import due
-from driftwatch.operations.cells import NOT_CONFIGURED, NOT_JUDGED, CellPass, Layout, Release
+from driftwatch.operations.cells import NOT_JUDGED, CellPass, Layout, Release
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.judge import Pending, judged_report
 from driftwatch.operations.shapes import layout_of

@@ -17,7 +17,7 @@ from driftwatch.domain.request import Lease
 from driftwatch.domain.resource import Cell
 from driftwatch.domain.scan import CellStatus
 from driftwatch.domain.snapshot import CellRead, CellState, GapReason
-from driftwatch.operations import attribution, decisions
+from driftwatch.operations import attribution, decisions, outbox
 from driftwatch.operations.cells import NOT_JUDGED
 from driftwatch.operations.decisions import Decider, Evidence
 from driftwatch.operations.drifts import drift_of, fingerprints, rebased
@@ -170,7 +170,7 @@ class Judge:
             return 1
         if former and former.drift_version == drift.version:
             same = rebased(former, drift, mismatch, now)
-            uow.findings.save(same)
+            outbox.save(uow, self._installation.routing, same, now)
             self._decide_again(uow, same, now)
             return 0
         self._open(uow, drift, mismatch, cell, baseline, former, now)
@@ -197,9 +197,9 @@ class Judge:
             excepted_by=self.decider.excepted_by(uow, decision),
         )
         if former:
-            uow.findings.save(lifecycle.supersede(former, now))
+            outbox.save(uow, self._installation.routing, lifecycle.supersede(former, now), now)
             decisions.record(uow, "finding_superseded", former, now, scan_id=self._scan_id, successor=finding.id)
-        uow.findings.save(finding)
+        outbox.save(uow, self._installation.routing, finding, now)
         uow.findings.add_decision(finding.id, decision)
         decisions.record(uow, "finding_opened", finding, now, scan_id=self._scan_id, decision=decision)
         changed_at = attribution.claim(uow, finding, self._evidence.policy, self._evidence.people(self._evidence.policy), now)
@@ -230,7 +230,7 @@ class Judge:
     def _revert(self, uow: UnitOfWork, findings: Iterable[Finding], now: datetime) -> None:
         for finding in findings:
             after = lifecycle.snapshot_clean(finding, now)
-            uow.findings.save(after)
+            outbox.save(uow, self._installation.routing, after, now)
             decisions.record(uow, "finding_reverted", after, now, scan_id=self._scan_id)
             self._events.append(FindingChanged(scan_id=self._scan_id, before=finding, finding=after, decision=None))
 

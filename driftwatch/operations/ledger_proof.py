@@ -12,7 +12,7 @@ from typing import Final
 from driftwatch.documents.ledger_lines import checkpoint_line, entry_line
 from driftwatch.domain.ledger import Checkpoint, LedgerRow
 from driftwatch.domain.ledger_check import Fault, FaultKind, Walked, checkpoint_fault, marks, named, walk
-from driftwatch.errors import StoreError
+from driftwatch.errors import InputError, StoreError
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.ledger import BATCH
 
@@ -102,14 +102,19 @@ def export(
     *,
     after: int = 0,
     until: int | None = None,
+    most: int | None = None,
     progress: Progress = unheard,
 ) -> Exported:
     """Writes entries and checkpoints as JSON lines (docs/ledger.md), each checkpoint behind the entry that it signs.
 
     A part of the ledger is widened to the checkpoints around it: what lies between two of them can be proved without the rest.
-    Raises StoreError for an entry that is damaged so much that no line can be made of it.
+    Raises StoreError for an entry that is damaged so much that no line can be made of it, InputError for more than `most` entries, before
+    anything is written.
     """
     state, stop = _around(installation, after, until)
+    if most is not None and stop - state.seq > most:
+        wanted = f"a range of at most {most}: `checkpoints` says where one can begin and end"
+        raise InputError(f"{stop - state.seq} entries between the checkpoints around that range", expected=wanted)
     begun = state.seq
     waiting = (item for page in _checkpoint_pages(installation) for item in page if item.seq >= begun)
     following, signed = next(waiting, None), 0

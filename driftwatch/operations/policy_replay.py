@@ -17,13 +17,16 @@ from driftwatch.domain.authorization.decide import CandidateIndex, decide
 from driftwatch.domain.authorization.exceptions import ExceptionIndex
 from driftwatch.domain.authorization.identity import Identities
 from driftwatch.domain.authorization.policy import Policy
+from driftwatch.domain.canonical import utc_text
 from driftwatch.domain.change import ChangeRecord, SourceStatus
 from driftwatch.domain.decision import Decision
 from driftwatch.domain.finding import Finding
 from driftwatch.domain.resource import Json
-from driftwatch.operations import attribution
+from driftwatch.domain.selection import FindingSelection
+from driftwatch.operations import attribution, findings
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.policies import PolicyVersions
+from driftwatch.ports import UnitOfWork
 
 _AT_ONCE: Final = 200
 """Findings that are read in one transaction; judging happens outside of it."""
@@ -60,14 +63,29 @@ class _Stored:
 def replay(installation: Installation, policy: Policy, since: datetime) -> Iterator[Replayed]:
     """Every stored drift that was detected at or after `since`, oldest first, closed findings included, one after the other."""
     with installation.store.read() as uow:
-        evidence = _Stored(
-            records=list(uow.changes.records()), sources=list(uow.changes.sources()), exceptions=ExceptionIndex(uow.exceptions.all())
-        )
+        evidence = _stored(uow)
         detected = sorted((item.drift.interval.detected, item.id) for item in uow.findings.all() if item.drift.interval.detected >= since)
     versions = PolicyVersions(installation.policy)
     indexes = {policy.version: CandidateIndex(evidence.records, policy)}
     for start in range(0, len(detected), _AT_ONCE):
         yield from _judged(installation, [id_ for _, id_ in detected[start : start + _AT_ONCE]], policy, evidence, versions, indexes)
+
+
+def page(
+    installation: Installation, policy: Policy, wanted: FindingSelection, after: tuple[datetime, str] | None, limit: int
+) -> tuple[list[Replayed], tuple[datetime, str] | None]:
+    """One page of the stored drifts of these findings, the most recent first, and after which the next one begins (None: the last)."""
+    found, following = findings.page(installation, wanted, after, limit)
+    with installation.store.read() as uow:
+        evidence = _stored(uow)
+    versions, indexes = PolicyVersions(installation.policy), {policy.version: CandidateIndex(evidence.records, policy)}
+    return list(_judged(installation, [item.id for item in found], policy, evidence, versions, indexes)), following
+
+
+def _stored(uow: UnitOfWork) -> _Stored:
+    return _Stored(
+        records=list(uow.changes.records()), sources=list(uow.changes.sources()), exceptions=ExceptionIndex(uow.exceptions.all())
+    )
 
 
 def _judged(
@@ -117,7 +135,7 @@ def document(replayed: Replayed) -> Json:
         "finding": finding.id,
         "resource": finding.resource_id,
         "type": finding.cell.type,
-        "detected": finding.drift.interval.detected,
+        "detected": utc_text(finding.drift.interval.detected),
         "state": finding.state.value,
         "stored": finding.verdict_current.value,
         "changed": replayed.changed,

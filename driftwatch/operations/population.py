@@ -15,12 +15,11 @@ from driftwatch.domain.activity import ActivitySourceStatus, CallClass, Fate, Po
 from driftwatch.domain.authorization.identity import Identities
 from driftwatch.domain.blinding import blind_cells
 from driftwatch.domain.drift import DriftKind
-from driftwatch.domain.finding import LIVE
 from driftwatch.domain.report import ActivityMeasure
 from driftwatch.domain.resource import Cell
 from driftwatch.operations import blindness
 from driftwatch.operations.installation import Installation
-from driftwatch.ports import UnitOfWork
+from driftwatch.ports import ActivitySource, UnitOfWork
 
 PORTION: Final = 500
 SHOWN: Final = timedelta(days=1)
@@ -65,15 +64,16 @@ def measure(installation: Installation, cells: Sequence[Cell]) -> ActivityMeasur
     now = installation.clock()
     with installation.store.read() as uow:
         days = uow.activity.population(_day(now - SHOWN), _day(now))
-        sources = list(uow.activity.sources())
+        sources = {source.name: source for source in uow.activity.sources()}
         live = [item.id for item in uow.findings.standings()]
         explained = {id_ for start in range(0, len(live), PORTION) for id_ in uow.activity.explained(live[start : start + PORTION])}
         names = uow.activity.principals(now - SHOWN)
-        drifts = [finding.drift for finding in uow.findings.all(tuple(LIVE)) if finding.drift.blinds]
+        drifts = blindness.blinding_now(uow)
+    configured = installation.activity_sources
     people = Identities(installation.policy.context)
     return ActivityMeasure(
-        synced={source.name: source.last_success_at for source in sources},
-        complete_until={source.name: min(source.complete_until.values(), default=None) for source in sources},
+        synced={source.name: sources[source.name].last_success_at if source.name in sources else None for source in configured},
+        complete_until={source.name: _complete_until(source, sources.get(source.name)) for source in configured if source.accounts},
         population=totals(days),
         attributed=len(explained),
         unattributed=len(live) - len(explained),
@@ -81,6 +81,12 @@ def measure(installation: Installation, cells: Sequence[Cell]) -> ActivityMeasur
         blind=blindness.blinding_drifts(drifts),
         blind_cells=len(blind_cells(cells, drifts)),
     )
+
+
+def _complete_until(source: ActivitySource, known: ActivitySourceStatus | None) -> datetime | None:
+    """Of the accounts whose every call it is to tell, the one that is furthest behind; None while one of them never was complete."""
+    times = [known.complete_until.get(account) if known else None for account in source.accounts]
+    return None if None in times else min(time for time in times if time)
 
 
 def totals(days: Sequence[PopulationDay]) -> dict[str, int]:

@@ -25,7 +25,7 @@ from driftwatch.domain.report import FindingChanged, Report
 from driftwatch.domain.request import Lease
 from driftwatch.domain.resource import Cell
 from driftwatch.domain.snapshot import CellState, cell_digest
-from driftwatch.operations import decisions
+from driftwatch.operations import decisions, outbox
 from driftwatch.operations.baselines import included_drift
 from driftwatch.operations.cell_files import lines
 from driftwatch.operations.installation import Installation
@@ -88,7 +88,7 @@ def _promoted(
         uow.baselines.put_cell(version.id, part, contents[cell].entries())
     uow.baselines.activate(version.id)
     for cell, items in chosen.items():
-        events.extend(_baselined(uow, item.finding, version.id, scan_id, now) for item in items)
+        events.extend(_baselined(uow, installation, item.finding, version.id, scan_id, now) for item in items)
         if not any(uow.findings.live(name, cell)):
             uow.cells.set_state(cell, CellState.CLEAN, None)
     _record(uow, version, active, chosen, now)
@@ -183,9 +183,9 @@ def _version(
     )
 
 
-def _baselined(uow: UnitOfWork, finding: Finding, version: str, scan_id: str, now: datetime) -> FindingChanged:
+def _baselined(uow: UnitOfWork, installation: Installation, finding: Finding, version: str, scan_id: str, now: datetime) -> FindingChanged:
     after = lifecycle.baseline_activated(finding, now)
-    uow.findings.save(after)
+    outbox.save(uow, installation.routing, after, now)
     decisions.record(uow, "finding_baselined", after, now, scan_id=scan_id, version=version)
     return FindingChanged(scan_id=scan_id, before=finding, finding=after, decision=None)
 

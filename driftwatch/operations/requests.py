@@ -77,8 +77,7 @@ def progress(installation: Installation) -> tuple[int, int] | None:
         latest = uow.scans.latest()
         if not latest or latest[0].status is not ScanStatus.RUNNING:
             return None
-        cells = [status.scan_id for status in uow.cells.all()]
-    return cells.count(latest[0].id), len(cells)
+        return uow.cells.progress(latest[0].id)
 
 
 def next_pending(installation: Installation) -> Request | None:

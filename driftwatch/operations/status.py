@@ -4,30 +4,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from driftwatch.domain.authorization.clocks import Clock, review_over
 from driftwatch.domain.authorization.exception_lifecycle import ExceptionStatus
 from driftwatch.domain.authorization.exception_lifecycle import status as exception_status
 from driftwatch.domain.blinding import blind_cells
+from driftwatch.domain.change import SourceStatus
 from driftwatch.domain.decision import UNCOVERED, Verdict
 from driftwatch.domain.drift import Blinds
 from driftwatch.domain.exception import ExceptionRecord
 from driftwatch.domain.finding import LIVE, Finding, FindingState, Standing
+from driftwatch.domain.freshness import NOT_CONFIGURED, aged
+from driftwatch.domain.notification import Delivery, DeliveryMeasure
 from driftwatch.domain.report import ActivityMeasure, HandledMeasure, Measures, ScopeMeasure, SourceMeasure
 from driftwatch.domain.resource import Cell
-from driftwatch.domain.scan import CellStatus, Scan, ScanStatus
+from driftwatch.domain.scan import CellStatus, Scan
 from driftwatch.domain.snapshot import CellState, Gap
 from driftwatch.operations import policies, population
-from driftwatch.operations.cells import NOT_CONFIGURED
 from driftwatch.operations.installation import Installation
+from driftwatch.ports import UnitOfWork
 
 COVERED_CODE, UNCOVERED_CODE, INCOMPLETE_CODE = 0, 2, 3
-SCANS_LOOKED_AT = 100
-"""How far back the last complete scan is looked for."""
+COVERED_STATES = frozenset({CellState.CLEAN, CellState.NOT_ENABLED, CellState.DRIFTED})
+"""The states of a cell about which everything is known."""
+SCANS_LOOKED_AT = 10
+"""How far back the last scan that has ended is looked for: those before it may run still, or have died."""
 HANDLED_WITHIN = timedelta(days=7)
 """For how long findings that closed are counted in how fast they are dealt with."""
-FRESH_STATES = frozenset({CellState.CLEAN, CellState.DRIFTED, CellState.UNBASELINED})
+REFUSED_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,9 @@ class Overview:
     blind: Mapping[Cell, Blinds]
     """The cells in which a change between two scans would go unseen, and what was turned off."""
     activity: ActivityMeasure
+    deliveries: Mapping[str, DeliveryMeasure]
+    quarantined: tuple[Delivery, ...]
+    """What notifiers refused, the first of it."""
     store: dict[str, str]
 
 
@@ -54,19 +63,8 @@ def statuses(installation: Installation) -> list[CellStatus]:
     now = installation.clock()
     with installation.store.read() as uow:
         known = list(uow.cells.all())
-    return [_aged(status, now, installation.freshness_s) for status in known]
-
-
-def _aged(status: CellStatus, now: datetime, freshness_s: float) -> CellStatus:
-    if status.state in FRESH_STATES:
-        known_at = status.complete_ended_at
-    elif status.state is CellState.NOT_ENABLED and status.reason != NOT_CONFIGURED:
-        known_at = status.read_at
-    else:
-        return status
-    if known_at is None or (now - known_at).total_seconds() > freshness_s:
-        return replace(status, state=CellState.STALE, reason="not_read_for_too_long")
-    return status
+    fresh_since = now - timedelta(seconds=installation.freshness_s)
+    return [aged(status, fresh_since) for status in known]
 
 
 def exit_code(installation: Installation, cells: Iterable[CellStatus]) -> int:
@@ -79,19 +77,18 @@ def exit_code(installation: Installation, cells: Iterable[CellStatus]) -> int:
     with installation.store.read() as uow:
         if any(finding.cell in names and finding.verdict_current in UNCOVERED for finding in uow.findings.all(tuple(LIVE))):
             return UNCOVERED_CODE
-    good = {CellState.CLEAN, CellState.NOT_ENABLED, CellState.DRIFTED}
-    return COVERED_CODE if wanted and all(status.state in good for status in wanted) else INCOMPLETE_CODE
+    return COVERED_CODE if wanted and all(status.state in COVERED_STATES for status in wanted) else INCOMPLETE_CODE
 
 
 def overview(installation: Installation) -> Overview:
     """The state of the installation, read from the store alone."""
     cells = sorted(statuses(installation), key=lambda status: status.cell)
-    known = {status.cell.account for status in cells}
-    unread = tuple(account for account in installation.accounts if account not in known)
+    unread = _unread(installation, cells)
     with installation.store.read() as uow:
         findings = tuple(uow.findings.all(tuple(LIVE)))
         latest = uow.scans.latest()
         gaps = tuple(gap for status in cells if status.state is CellState.UNKNOWN for gap in uow.cells.gaps(status.cell))
+        queues, refused = _queues(uow, installation), tuple(uow.deliveries.quarantined(REFUSED_SHOWN))
     production = installation.policy.context.production_accounts
     return Overview(
         cells=tuple(cells),
@@ -103,8 +100,15 @@ def overview(installation: Installation) -> Overview:
         uncontrolled_accounts=tuple(account for account in installation.accounts if production is not None and account not in production),
         blind=blind_cells([status.cell for status in cells], [finding.drift for finding in findings]),
         activity=population.measure(installation, [status.cell for status in cells]),
+        deliveries=queues,
+        quarantined=refused,
         store=dict(installation.store.describe()),
     )
+
+
+def _unread(installation: Installation, cells: Iterable[CellStatus]) -> tuple[str, ...]:
+    known = {status.cell.account for status in cells}
+    return tuple(account for account in installation.accounts if account not in known)
 
 
 def measure(installation: Installation) -> Measures:
@@ -114,11 +118,13 @@ def measure(installation: Installation) -> Measures:
     size = int(installation.store.describe().get("size_bytes", "0"))
     with installation.store.read() as uow:
         scans = list(uow.scans.latest(SCANS_LOOKED_AT))
+        whole = uow.scans.last_complete(sum(1 for status in cells if status.reason != NOT_CONFIGURED))
         active = {pattern.name: version for pattern in installation.baselines if (version := uow.baselines.active(pattern.name))}
         counts = dict(uow.findings.counts())
         live, closed = list(uow.findings.standings()), list(uow.findings.closed_since(installation.clock() - HANDLED_WITHIN))
         exceptions = list(uow.exceptions.all())
-        sources = list(uow.changes.sources())
+        sources = {source.name: source for source in uow.changes.sources()}
+        queues = _queues(uow, installation)
     scopes = _scopes(cells, installation)
     completions = [scope.oldest_completion for scope in scopes.values()]
     return Measures(
@@ -129,15 +135,28 @@ def measure(installation: Installation) -> Measures:
         first_seen=tuple(item.first_seen for item in live),
         oldest_completion=None if None in completions else min((item for item in completions if item), default=None),
         last_scan_ended_at=next((scan.ended_at for scan in scans if scan.ended_at), None),
-        last_complete_scan_ended_at=_last_whole(scans, sum(1 for status in cells if status.reason != NOT_CONFIGURED)),
+        last_complete_scan_ended_at=whole.ended_at if whole else None,
         baselines={name: version.created_at for name, version in active.items()},
-        sources={source.name: SourceMeasure(last_success_at=source.last_success_at, set_aside=len(source.set_aside)) for source in sources},
+        sources={source.name: _source(sources.get(source.name)) for source in installation.sources},
         store_bytes=size,
         scopes=scopes,
+        unread_accounts=len(_unread(installation, cells)),
         activity=population.measure(installation, [status.cell for status in cells]),
         deviations={"current": len(installation.policy.deviations) - over, "expired": over},
         handled=_handled(live, closed, exceptions, installation.clock()),
+        deliveries=queues,
     )
+
+
+def _source(known: SourceStatus | None) -> SourceMeasure:
+    """One that is configured and was never read stands here, too: it allows nothing yet."""
+    return SourceMeasure(last_success_at=known.last_success_at if known else None, set_aside=len(known.set_aside) if known else 0)
+
+
+def _queues(uow: UnitOfWork, installation: Installation) -> dict[str, DeliveryMeasure]:
+    """Every configured notifier's queue, an empty one, too."""
+    known = uow.deliveries.measures()
+    return {name: known.get(name, DeliveryMeasure()) for name in installation.routing.notifiers}
 
 
 def _handled(live: Sequence[Standing], closed: Sequence[Standing], exceptions: Sequence[ExceptionRecord], now: datetime) -> HandledMeasure:
@@ -148,21 +167,32 @@ def _handled(live: Sequence[Standing], closed: Sequence[Standing], exceptions: S
     ends = [item.expires_at for item, status_ in stand if status_ is ExceptionStatus.ACTIVE and item.expires_at]
     return HandledMeasure(
         acknowledged=tuple((at - since).total_seconds() for at, since in seen if at),
+        acknowledge_late=sum(1 for item in live if _acknowledgement_late(item)),
         disposed=tuple((at - since).total_seconds() for at, since in ended if at),
         review_due=min(pending, default=None),
+        reviews=Counter(stage for item in live if (stage := _review_stage(item, now))),
         exceptions=Counter(status_.value for _, status_ in stand),
         exception_expiry=min(ends, default=None),
     )
 
 
+def _acknowledgement_late(item: Standing) -> bool:
+    waits = item.state is FindingState.OPEN and item.verdict_current in UNCOVERED
+    return waits and Clock.ACKNOWLEDGE.value in item.handling.alerted
+
+
+def _review_stage(item: Standing, now: datetime) -> str | None:
+    """How the review of an emergency change stands. One that was missed is owed until somebody decides about the finding."""
+    struck = item.handling.alerted
+    if item.verdict_current is Verdict.EMERGENCY_PENDING_REVIEW:
+        return "overdue" if review_over(item, now) else "last_quarter" if Clock.REVIEW_75.value in struck else "running"
+    missed = item.verdict_current in UNCOVERED and item.state is not FindingState.RATIFIED
+    return "overdue" if missed and Clock.REVIEW_100.value in struck else None
+
+
 def _disposed_at(item: Standing) -> datetime | None:
     """When somebody said what is to become of it, or it ended; one that another version of the drift replaced, did not."""
     return item.handling.disposed_at or (None if item.state is FindingState.SUPERSEDED else item.closed_at)
-
-
-def _last_whole(scans: Iterable[Scan], cells: int) -> datetime | None:
-    """When the last complete scan of every cell ended: one of fewer cells says nothing of the others."""
-    return next((scan.ended_at for scan in scans if scan.status is ScanStatus.COMPLETE and scan.cells >= cells), None)
 
 
 def _scopes(cells: Iterable[CellStatus], installation: Installation) -> dict[tuple[str, str], ScopeMeasure]:

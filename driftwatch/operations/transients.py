@@ -11,7 +11,7 @@ from driftwatch.domain.drift import Blinds, Difference, Drift, DriftKind, Interv
 from driftwatch.domain.finding import Finding, FindingState
 from driftwatch.domain.report import FindingChanged
 from driftwatch.domain.resource import Cell, resource_id
-from driftwatch.operations import decisions
+from driftwatch.operations import decisions, outbox
 from driftwatch.operations.decisions import Decider
 from driftwatch.operations.installation import Installation
 from driftwatch.ports import UnitOfWork
@@ -52,12 +52,13 @@ def record(
     baseline. One that a record covers is over at once: there is nothing that a baseline could take up."""
     former = next(iter(uow.findings.live_of(seen.baseline, seen.cell, [seen.id])), None)
     if former and former.drift.kind is not DriftKind.TRANSIENT:
-        _mark(uow, former, seen)
+        _mark(uow, installation, former, seen, now)
         return None
     drift = _drift(installation, seen, former)
     if former and former.drift_version == drift.version:
-        uow.findings.save(replace(former, drift=replace(drift, id=former.drift.id), last_seen=now))
-        return decider.again(uow, replace(former, drift=replace(drift, id=former.drift.id), last_seen=now), now)
+        seen_again = replace(former, drift=replace(drift, id=former.drift.id), last_seen=now)
+        outbox.save(uow, installation.routing, seen_again, now)
+        return decider.again(uow, seen_again, now)
     decision = decider.decide(uow, drift, installation.policy, now)
     finding = lifecycle.detect(
         id=installation.new_id("finding"),
@@ -72,22 +73,22 @@ def record(
         excepted_by=decider.excepted_by(uow, decision),
     )
     if former:
-        uow.findings.save(lifecycle.supersede(former, now))
+        outbox.save(uow, installation.routing, lifecycle.supersede(former, now), now)
         decisions.record(uow, "finding_superseded", former, now, scan_id=scan_id, successor=finding.id)
-    uow.findings.save(finding)
+    outbox.save(uow, installation.routing, finding, now)
     uow.findings.add_decision(finding.id, decision)
     decisions.record(uow, "finding_opened", finding, now, scan_id=scan_id, decision=decision)
     if finding.state is FindingState.AWAITING_BASELINE and finding.settled:
         finding = lifecycle.snapshot_clean(finding, now)
-        uow.findings.save(finding)
+        outbox.save(uow, installation.routing, finding, now)
         decisions.record(uow, "finding_reverted", finding, now, scan_id=scan_id)
     return FindingChanged(scan_id=scan_id, before=former, finding=finding, decision=decision)
 
 
-def _mark(uow: UnitOfWork, former: Finding, seen: Seen) -> None:
+def _mark(uow: UnitOfWork, installation: Installation, former: Finding, seen: Seen, now: datetime) -> None:
     """A resource that is off its baseline already has its finding; that it blinds is noted there."""
     if seen.blinds and former.drift.blinds is not seen.blinds:
-        uow.findings.save(replace(former, drift=replace(former.drift, blinds=seen.blinds)))
+        outbox.save(uow, installation.routing, replace(former, drift=replace(former.drift, blinds=seen.blinds)), now)
 
 
 def _drift(installation: Installation, seen: Seen, former: Finding | None) -> Drift:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from driftwatch.domain.activity import Activity, Touched
+from driftwatch.domain.freshness import NOT_CONFIGURED
 from driftwatch.domain.resource import GLOBAL, Cell, Scope
 from driftwatch.domain.snapshot import Stored
 from driftwatch.operations.attribution import FOUND_ANYWHERE
-from driftwatch.operations.cells import NOT_CONFIGURED
 from driftwatch.ports import UnitOfWork
 
 

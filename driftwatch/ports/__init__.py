@@ -4,6 +4,9 @@ Times are UTC and aware. A method raises `StoreError` or `SourceError` when it c
 """
 
 from driftwatch.ports.activity_log import ActivityLog
+from driftwatch.ports.credentials import Answers, Sessions, Tokens
+from driftwatch.ports.judged import Exceptions, Findings
+from driftwatch.ports.notify import Deliveries, Notifier
 from driftwatch.ports.outside import (
     ActivitySource,
     BaselineFiles,
@@ -14,19 +17,16 @@ from driftwatch.ports.outside import (
     Engine,
     Signer,
 )
-from driftwatch.ports.processes import Leases, Requests
+from driftwatch.ports.processes import Leases, Requests, Scans
 from driftwatch.ports.store import (
     Baselines,
     Cells,
     Changes,
     Documents,
-    Exceptions,
-    Findings,
     Ledger,
     Observations,
     Policies,
     Register,
-    Scans,
     Store,
     UnitOfWork,
 )
@@ -34,6 +34,7 @@ from driftwatch.ports.store import (
 __all__ = [
     "ActivityLog",
     "ActivitySource",
+    "Answers",
     "BaselineFiles",
     "Baselines",
     "Cells",
@@ -42,18 +43,22 @@ __all__ = [
     "CheckpointPlace",
     "CheckpointSigner",
     "Collector",
+    "Deliveries",
     "Documents",
     "Engine",
     "Exceptions",
     "Findings",
     "Leases",
     "Ledger",
+    "Notifier",
     "Observations",
     "Policies",
     "Register",
     "Requests",
     "Scans",
+    "Sessions",
     "Signer",
     "Store",
+    "Tokens",
     "UnitOfWork",
 ]

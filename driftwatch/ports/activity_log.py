@@ -14,6 +14,7 @@ from driftwatch.domain.activity import (
     PopulationDay,
     Refused,
 )
+from driftwatch.domain.selection import ActivitySelection
 
 
 class ActivityLog(Protocol):
@@ -44,6 +45,14 @@ class ActivityLog(Protocol):
         limit: int = 100,
     ) -> Sequence[Activity]:
         """The newest calls that fit all of these, newest first; `name` is any name of a resource that they name."""
+
+    def page(
+        self, wanted: ActivitySelection, after: tuple[datetime, int] | None, limit: int
+    ) -> tuple[Sequence[Activity], tuple[datetime, int] | None]:
+        """At most `limit` calls behind `after`, newest first, and after which place the next page begins (None: this is the last).
+
+        A page may hold fewer calls than `limit`, and not be the last.
+        """
 
     def pending(self, account: str, limit: int) -> Sequence[Activity]:
         """Configuration changes whose fate is PENDING, oldest first."""

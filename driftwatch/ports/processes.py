@@ -1,12 +1,28 @@
-"""The store's ports for processes that share it: how they ask each other for work, and keep out of each other's way."""
+"""What processes do and how they reach each other: scans, requests and leases."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from driftwatch.domain.request import Lease, Request
+from driftwatch.domain.scan import Scan
+
+
+class Scans(Protocol):
+    def start(self, scan: Scan) -> None: ...
+    def finish(self, scan: Scan) -> None: ...
+    def get(self, scan_id: str) -> Scan | None: ...
+    def latest(self, limit: int = 1) -> Sequence[Scan]: ...
+    def last_complete(self, cells: int) -> Scan | None:
+        """The newest complete one of so many cells or more: one of fewer says nothing of the others."""
+
+    def page(self, after: tuple[datetime, str] | None, limit: int) -> Sequence[Scan]:
+        """At most `limit` of them, the newest first: those that began before, or then with a smaller id than, `after`."""
+
+    def outcomes(self, scan_id: str, accounts: Collection[str] | None = None) -> Mapping[str, int]:
+        """How many readings of the scan ended how (`Outcome`); of cells in these accounts (None: in any)."""
 
 
 class Requests(Protocol):

@@ -17,24 +17,18 @@ from driftwatch.domain.baseline import (
     IncludedDrift,
     Mismatch,
 )
-from driftwatch.domain.change import ChangeRecord, Fetched, SourceStatus
-from driftwatch.domain.decision import Decision, Effect
-from driftwatch.domain.exception import ExceptionRecord, ExceptionState
-from driftwatch.domain.finding import Finding, FindingState, Standing
+from driftwatch.domain.change import ChangeRecord, ChangeState, Fetched, RecordPlace, SourceStatus
 from driftwatch.domain.ledger import Checkpoint, LedgerEntry, LedgerRow
 from driftwatch.domain.request import Lease
 from driftwatch.domain.resource import Cell, Json, Resource
-from driftwatch.domain.scan import CellStatus, Scan
+from driftwatch.domain.scan import CellCount, CellStatus
+from driftwatch.domain.selection import CellSelection
 from driftwatch.domain.snapshot import CellRead, CellState, Gap, Put, Stored
 from driftwatch.ports.activity_log import ActivityLog
-from driftwatch.ports.processes import Leases, Requests
-
-
-class Scans(Protocol):
-    def start(self, scan: Scan) -> None: ...
-    def finish(self, scan: Scan) -> None: ...
-    def get(self, scan_id: str) -> Scan | None: ...
-    def latest(self, limit: int = 1) -> Sequence[Scan]: ...
+from driftwatch.ports.credentials import Answers, Sessions, Tokens
+from driftwatch.ports.judged import Exceptions, Findings
+from driftwatch.ports.notify import Deliveries
+from driftwatch.ports.processes import Leases, Requests, Scans
 
 
 class Cells(Protocol):
@@ -57,6 +51,24 @@ class Cells(Protocol):
 
     def gaps(self, cell: Cell) -> Sequence[Gap]:
         """The gaps of the cell's last reading."""
+
+    def page(self, wanted: CellSelection, after: Cell | None, limit: int) -> Sequence[CellStatus]:
+        """At most `limit` of them behind `after`, with their states as of now, ordered as in `all`."""
+
+    def first_gaps(self, wanted: Collection[Cell], most: int) -> Mapping[Cell, tuple[int, Sequence[Gap]]]:
+        """How many gaps the last reading of each of these cells has, and the first `most` of them; cells without any are left out."""
+
+    def counts(self, wanted: CellSelection) -> Mapping[tuple[str, str, CellState], CellCount]:
+        """The cells counted by account, region and state as of now."""
+
+    def tally(self, wanted: CellSelection) -> Mapping[tuple[CellState, str | None], int]:
+        """The number of cells by state and reason as of now."""
+
+    def read_at_all(self, accounts: Collection[str]) -> set[str]:
+        """Those of the accounts of which a cell has a state."""
+
+    def progress(self, scan_id: str) -> tuple[int, int]:
+        """How many cells the scan has read so far, and how many there are."""
 
 
 class Observations(Protocol):
@@ -145,6 +157,9 @@ class Baselines(Protocol):
     def versions(self, name: str) -> Sequence[BaselineVersion]:
         """Newest first, without `cells`."""
 
+    def page(self, name: str, states: Sequence[BaselineState], after: str | None, limit: int) -> Sequence[BaselineVersion]:
+        """At most `limit` in one of the states (none given: in any), newest first, without `cells`: those before the version `after`."""
+
     def active(self, name: str) -> BaselineVersion | None: ...
     def set_state(self, version_id: str, state: BaselineState) -> None: ...
     def add_approval(self, version_id: str, approval: BaselineApproval) -> None: ...
@@ -162,42 +177,6 @@ class Baselines(Protocol):
 
     def activate(self, version_id: str) -> None:
         """Makes it the active version of its name, and the former one superseded; `Observations.mismatches` compares with it."""
-
-
-class Findings(Protocol):
-    def get(self, finding_id: str) -> Finding | None: ...
-    def live(self, baseline: str, cell: Cell) -> Iterator[Finding]: ...
-    def live_of(self, baseline: str, cell: Cell, resources: Collection[str]) -> Iterator[Finding]:
-        """The live findings of these resources of a cell, by their ids there (`Finding.resource`), ordered by id."""
-
-    def of_resource(self, baseline: str, cell: Cell, resource: str) -> Sequence[Finding]:
-        """The latest findings of one resource, closed ones, too, the newest first; a hundred at most."""
-
-    def all(self, states: Sequence[FindingState] = ()) -> Iterator[Finding]: ...
-    def save(self, finding: Finding) -> None:
-        """Inserts or replaces by id; refuses (StoreError) a second live finding for one key."""
-
-    def touch(self, finding_ids: Sequence[str], last_seen: datetime) -> None: ...
-    def add_decision(self, finding_id: str, decision: Decision) -> None:
-        """Appends; decisions are never changed."""
-
-    def decisions(self, finding_id: str) -> Sequence[Json]:
-        """`Decision.to_json` of each, oldest first."""
-
-    def effects(self, record_ids: Sequence[str]) -> Iterator[Effect]:
-        """What these change records decided, as last judged, by record, finding and path."""
-
-    def standings(self) -> Iterator[Standing]:
-        """Where every live finding stands, without their drifts."""
-
-    def unsettled(self) -> Iterator[Standing]:
-        """Every finding whose first settled decision is still to come, closed ones, too."""
-
-    def closed_since(self, moment: datetime) -> Iterator[Standing]:
-        """The findings that closed at this time or later, the oldest first."""
-
-    def counts(self) -> Mapping[tuple[str, str, bool], int]:
-        """Live findings by (state, current verdict, settled)."""
 
 
 class Ledger(Protocol):
@@ -227,6 +206,19 @@ class Changes(Protocol):
         """Forgets the sources that are not among these, and answers with their names. Their records are stale from `now` on."""
 
     def records(self) -> Iterator[ChangeRecord]: ...
+    def page(
+        self,
+        sources: Collection[str],
+        states: Collection[ChangeState],
+        after: RecordPlace | None,
+        limit: int,
+        registered: str | None = None,
+    ) -> Sequence[ChangeRecord]:
+        """At most `limit` of these sources in these states (none given: of any), the newest first: those after the place `after`.
+
+        Those that the register holds are left out where `registered` names it as a source: it knows them better.
+        """
+
     def get(self, record_id: str) -> ChangeRecord | None: ...
     def sources(self) -> Sequence[SourceStatus]: ...
 
@@ -239,19 +231,14 @@ class Policies(Protocol):
     def get(self, version: str) -> Json | None: ...
 
 
-class Exceptions(Protocol):
-    """Every exception that was ever asked for, as it stands."""
-
-    def get(self, exception_id: str) -> ExceptionRecord | None: ...
-    def all(self, states: Sequence[ExceptionState] = ()) -> Iterator[ExceptionRecord]: ...
-    def save(self, exception: ExceptionRecord) -> None: ...
-
-
 class Register(Protocol):
     """The built-in change register: its records as they stand, each with the number of its revision."""
 
     def get(self, record_id: str) -> tuple[ChangeRecord, int] | None: ...
     def all(self) -> Iterator[ChangeRecord]: ...
+    def page(self, source: str, states: Collection[ChangeState], after: RecordPlace | None, limit: int) -> Sequence[ChangeRecord]:
+        """At most `limit` in these states (none given: in any), the newest first, as records of `source`: those after the place `after`."""
+
     def save(self, record: ChangeRecord, revision: int, now: datetime) -> None:
         """`revision` is 1 for a new record, else one more than before; StoreError where somebody was faster."""
 
@@ -273,6 +260,10 @@ class UnitOfWork(Protocol):
     exceptions: Exceptions
     register: Register
     activity: ActivityLog
+    tokens: Tokens
+    sessions: Sessions
+    answers: Answers
+    deliveries: Deliveries
 
 
 class Store(Protocol):

@@ -7,13 +7,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, TextClause, func, literal_column, select, update
+from sqlalchemy import BigInteger, ColumnElement, TextClause, func, literal, literal_column, select, tuple_, update
 
 from driftwatch.domain.activity import Activity, Actor, Fate, PopulationDay
+from driftwatch.domain.selection import ActivitySelection
 from driftwatch.stores import population
 from driftwatch.stores.activity_rows import ActivityRows, event_key, name_hash, principals
 from driftwatch.stores.activity_sources import SqlActivitySources
 from driftwatch.stores.activity_values import SqlActivityValues
+from driftwatch.stores.columns import Micros
 from driftwatch.stores.schema import activities as table
 from driftwatch.stores.schema import activity_names, activity_principals, activity_sessions
 from driftwatch.stores.schema.activity import CHANGES_ONLY, DENIED_ONLY, EXPLAINING_ONLY, PENDING_ONLY
@@ -121,21 +123,42 @@ class SqlActivityLog(SqlActivitySources):
         limit: int = 100,
     ) -> Sequence[Activity]:
         """The newest calls that fit all of these, newest first, at most 10,000; `since` and `until` belong to the time asked for."""
-        where: list[ColumnElement[bool] | TextClause] = []
-        accounts = [] if account is None else [self._values.known([account]).get(account, -1)]
-        if name is not None:  # asked of the names alone, so that no database prefers to go through all calls of an account or a time
+        accounts = None if account is None else (account,)
+        wanted = ActivitySelection(
+            since=since, until=until, accounts=accounts, name=name, principal=principal, changes_only=changes_only, denied_only=denied_only
+        )
+        return self.page(wanted, None, max(0, min(limit, _FOUND_AT_MOST)))[0]
+
+    def page(
+        self, wanted: ActivitySelection, after: tuple[datetime, int] | None, limit: int
+    ) -> tuple[Sequence[Activity], tuple[datetime, int] | None]:
+        """At most `limit` calls behind `after`, newest first, and after which place the next page begins (None: this is the last).
+
+        A page may hold fewer calls than `limit`, and not be the last: names are hashes in the tables, which a forged log may have made
+        collide, and are compared here.
+        """
+        where = list(self._criteria(wanted))
+        if after:
+            place = tuple_(literal(after[0], Micros), literal(after[1], BigInteger))
+            where += [table.c.time <= after[0], tuple_(table.c.time, table.c.event) < place]
+        rows = self._session.all(select(table.c.time, table.c.event).where(*where).order_by(*_NEWEST_FIRST).limit(limit + 1))
+        shown = rows[:limit]
+        found = [call for call in self._of([row.event for row in shown]) if _fits(call, wanted)]
+        return found, (shown[-1].time, shown[-1].event) if shown and len(rows) > limit else None
+
+    def _criteria(self, wanted: ActivitySelection) -> Iterator[ColumnElement[bool] | TextClause]:
+        known = None if wanted.accounts is None else list(self._values.known(wanted.accounts).values())
+        if wanted.name is not None:  # asked of the names alone, so that no database prefers to go through all calls of an account or a time
             named = activity_names.c
-            mine = select(named.event).where(named.name == name_hash(name), *_within(named.time, since, until))
-            where.append(table.c.event.in_(mine.where(*(named.account == number for number in accounts))))
+            mine = select(named.event).where(named.name == name_hash(wanted.name), *_within(named.time, wanted.since, wanted.until))
+            yield table.c.event.in_(mine if known is None else mine.where(_one_of(named.account, known)))
         else:
-            where += [*_within(table.c.time, since, until), *(table.c.account == number for number in accounts)]
-        if principal is not None:
-            actors = select(activity_principals.c.actor).where(activity_principals.c.name == name_hash(principal))
-            where.append(table.c.actor.in_(actors))
-        where += [CHANGES_ONLY] * changes_only + [DENIED_ONLY] * denied_only
-        newest = select(table.c.event).where(*where).order_by(*_NEWEST_FIRST).limit(max(0, min(limit, _FOUND_AT_MOST)))
-        found = self._of([row.event for row in self._session.all(newest)])
-        return [call for call in found if _named(call, name) and (principal is None or principal in principals(call.actor))]
+            yield from _within(table.c.time, wanted.since, wanted.until)
+            if known is not None:
+                yield _one_of(table.c.account, known)
+        if wanted.principal is not None:
+            yield table.c.actor.in_(select(activity_principals.c.actor).where(activity_principals.c.name == name_hash(wanted.principal)))
+        yield from [CHANGES_ONLY] * wanted.changes_only + [DENIED_ONLY] * wanted.denied_only
 
     def pending(self, account: str, limit: int) -> Sequence[Activity]:
         """Configuration changes whose fate is PENDING, oldest first."""
@@ -206,5 +229,12 @@ def _within(time: ColumnElement[Any], since: datetime | None, until: datetime | 
     return [*([] if since is None else [time >= since]), *([] if until is None else [time <= until])]
 
 
-def _named(activity: Activity, name: str | None) -> bool:
-    return name is None or any(name in touched.ids for touched in activity.resources)
+def _one_of(column: ColumnElement[Any], numbers: Sequence[int]) -> ColumnElement[bool]:
+    """One number is asked for as such: only then do databases read along an index that goes on with the time."""
+    return column == numbers[0] if len(numbers) == 1 else column.in_(numbers)
+
+
+def _fits(activity: Activity, wanted: ActivitySelection) -> bool:
+    """Whether the call really has the names whose hashes it was found by."""
+    named = wanted.name is None or any(wanted.name in touched.ids for touched in activity.resources)
+    return named and (wanted.principal is None or wanted.principal in principals(activity.actor))

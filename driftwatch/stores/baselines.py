@@ -71,6 +71,15 @@ class SqlBaselines:
         rows = self._session.all(select(versions).where(versions.c.name == name).order_by(versions.c.number.desc()))
         return self._versions(rows, {})
 
+    def page(self, name: str, states: Sequence[BaselineState], after: str | None, limit: int) -> Sequence[BaselineVersion]:
+        """At most `limit` in one of the states (none given: in any), newest first, without `cells` and `removed`: those before `after`."""
+        wanted = select(versions).where(versions.c.name == name)
+        if states:
+            wanted = wanted.where(versions.c.state.in_([state.value for state in states]))
+        if after is not None:
+            wanted = wanted.where(versions.c.number < select(versions.c.number).where(versions.c.id == after).scalar_subquery())
+        return self._versions(self._session.all(wanted.order_by(versions.c.number.desc()).limit(limit)), {})
+
     def active(self, name: str) -> BaselineVersion | None:
         """The active version, with the cells that it changed and removed."""
         row = self._active(name)

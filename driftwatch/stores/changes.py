@@ -7,15 +7,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, Tuple, delete, insert, literal, select, tuple_, update
 
 from driftwatch.domain import codec
 from driftwatch.domain.canonical import encode, sha256_hex
-from driftwatch.domain.change import ChangeRecord, Fetched, SetAside, SourceStatus
-from driftwatch.stores.schema import change_records, change_sources
+from driftwatch.domain.change import ChangeRecord, ChangeState, Fetched, RecordPlace, SetAside, SourceStatus
+from driftwatch.stores.columns import SafeText, UtcTime
+from driftwatch.stores.schema import change_records, change_sources, register
 from driftwatch.stores.session import Session, chunks, values_of
 
 _SAME = ("name", "last_success_at", "last_attempt_at", "records", "error")
+_ORDER = (change_records.c.created_at, change_records.c.id, change_records.c.source)
 
 
 class SqlChanges:
@@ -51,7 +53,7 @@ class SqlChanges:
         content = sha256_hex(encode(body))
         if known is None or known.content != content or known.stale_since != record.stale_since:
             row = {"source": source, "id": record.id, "content": content, "body": body, "stale_since": record.stale_since}
-            self._session.save(change_records, row)
+            self._session.save(change_records, row | {"created_at": record.created_at, "state": record.state.value})
 
     def failed(self, source: str, error: str, now: datetime) -> None:
         """The source could not be read: its records and what is known of it stay as they are, beside the error."""
@@ -73,6 +75,30 @@ class SqlChanges:
         for row in self._session.stream(select(change_records).order_by(change_records.c.source, change_records.c.id)):
             yield _record(row)
 
+    def page(
+        self,
+        sources: Collection[str],
+        states: Collection[ChangeState],
+        after: RecordPlace | None,
+        limit: int,
+        registered: str | None = None,
+    ) -> Sequence[ChangeRecord]:
+        """At most `limit` of these sources in these states (none given: of any), the newest first: those after the place `after`.
+
+        Those that the register holds are left out where `registered` names it as a source: it knows them better.
+        """
+        wanted = select(change_records).order_by(*(column.desc() for column in _ORDER)).limit(limit)
+        if sources:
+            wanted = wanted.where(change_records.c.source.in_(sources))
+        if states:
+            wanted = wanted.where(change_records.c.state.in_([state.value for state in states]))
+        if registered is not None:
+            held = select(register.c.id).where(register.c.id == change_records.c.id).exists()
+            wanted = wanted.where((change_records.c.source != registered) | ~held)
+        if after is not None:
+            wanted = wanted.where(tuple_(*_ORDER) < place(after))
+        return [_record(row) for row in self._session.all(wanted)]
+
     def get(self, record_id: str) -> ChangeRecord | None:
         """The record; where two sources hold one of that id, the one that is not stale."""
         found = select(change_records).where(change_records.c.id == record_id)
@@ -84,6 +110,12 @@ class SqlChanges:
             SourceStatus(set_aside=tuple(codec.decode(SetAside, item) for item in row.set_aside), **values_of(row, _SAME))
             for row in self._session.all(select(change_sources).order_by(change_sources.c.name))
         ]
+
+
+def place(after: RecordPlace) -> Tuple:
+    """A place in the order of records, to be compared with their columns."""
+    created_at, id_, source = after
+    return tuple_(literal(created_at, UtcTime), literal(id_, SafeText), literal(source, SafeText))
 
 
 def _record(row: Row[Any]) -> ChangeRecord:

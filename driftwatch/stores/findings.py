@@ -6,19 +6,20 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, TextClause, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, TextClause, delete, func, insert, literal, select, tuple_, update
 
 from driftwatch.domain import codec
 from driftwatch.domain.decision import Decision, Effect, Verdict
 from driftwatch.domain.drift import Drift
 from driftwatch.domain.finding import LIVE, Finding, FindingState, Handling, Standing
 from driftwatch.domain.resource import Cell, Json
+from driftwatch.domain.selection import FindingSelection
 from driftwatch.errors import StoreError
+from driftwatch.stores.columns import SafeText, UtcTime
 from driftwatch.stores.schema import cells, decisions, findings, record_effects
-from driftwatch.stores.schema.judged import UNSETTLED_ONLY
+from driftwatch.stores.schema.judged import LIVE_ONLY, UNSETTLED_ONLY
 from driftwatch.stores.session import Session, cell_of, chunks, values_of
 
-_IS_LIVE = findings.c.state.in_(sorted(state.value for state in LIVE))
 _WHOLE = select(findings, cells.c.partition, cells.c.account, cells.c.region, cells.c.type).join(cells)
 _SAME = (
     *("id", "baseline", "resource_id", "resource", "drift_version", "before_fingerprint", "after_fingerprint", "settled"),
@@ -45,7 +46,7 @@ class SqlFindings:
     def live(self, baseline: str, cell: Cell) -> Iterator[Finding]:
         """The live findings of a cell, ordered by the resource's id."""
         mine = (findings.c.baseline == baseline) & (findings.c.cell == self._session.cell(cell))
-        for row in self._session.stream(_WHOLE.where(mine, _IS_LIVE).order_by(findings.c.resource, findings.c.id)):
+        for row in self._session.stream(_WHOLE.where(mine, LIVE_ONLY).order_by(findings.c.resource, findings.c.id)):
             yield _finding(row)
 
     def of_resource(self, baseline: str, cell: Cell, resource: str) -> Sequence[Finding]:
@@ -58,15 +59,42 @@ class SqlFindings:
         """The live findings of these resources of a cell, by their ids there; ordered by id."""
         mine = (findings.c.baseline == baseline) & (findings.c.cell == self._session.cell(cell))
         for chunk in chunks(sorted(set(resources))):
-            wanted = _WHOLE.where(mine, findings.c.resource.in_(chunk), _IS_LIVE)
+            wanted = _WHOLE.where(mine, findings.c.resource.in_(chunk), LIVE_ONLY)
             for row in self._session.all(wanted.order_by(findings.c.resource, findings.c.id)):
                 yield _finding(row)
+
+    def live_of_types(self, types: Collection[str]) -> Iterator[Finding]:
+        """The live findings of these resource types, the oldest first."""
+        wanted = _WHOLE.where(cells.c.type.in_(types), LIVE_ONLY)
+        for row in self._session.stream(wanted.order_by(findings.c.first_seen, findings.c.id)):
+            yield _finding(row)
 
     def all(self, states: Sequence[FindingState] = ()) -> Iterator[Finding]:
         """Those in one of `states` (none given: in any), the oldest first."""
         wanted = _WHOLE.where(findings.c.state.in_([state.value for state in states])) if states else _WHOLE
         for row in self._session.stream(wanted.order_by(findings.c.first_seen, findings.c.id)):
             yield _finding(row)
+
+    def page(self, wanted: FindingSelection, after: tuple[datetime, str] | None, limit: int) -> Sequence[Finding]:
+        """At most `limit` of them, the most recent first: those that were first seen before, or then with a smaller id than, `after`."""
+        chosen = _WHOLE.where(*_criteria(wanted))
+        if after:
+            chosen = chosen.where(
+                tuple_(findings.c.first_seen, findings.c.id) < tuple_(literal(after[0], UtcTime), literal(after[1], SafeText))
+            )
+        order = (findings.c.first_seen.desc(), findings.c.id.desc())
+        return [_finding(row) for row in self._session.all(chosen.order_by(*order).limit(limit))]
+
+    def tally(self, wanted: FindingSelection) -> Mapping[tuple[str, str], int]:
+        """How many of them there are, by (state, current verdict)."""
+        group = (findings.c.state, findings.c.verdict_current)
+        counted = select(*group, func.count().label("number")).join(cells).where(*_criteria(wanted)).group_by(*group)
+        return {(row.state, row.verdict_current): row.number for row in self._session.all(counted)}
+
+    def beginning_with(self, prefix: str, limit: int) -> Sequence[Finding]:
+        """At most `limit` findings whose ids begin so, ordered by id."""
+        between = (findings.c.id >= prefix, findings.c.id < prefix + "\U0010ffff")
+        return [_finding(row) for row in self._session.all(_WHOLE.where(*between).order_by(findings.c.id).limit(limit))]
 
     def save(self, finding: Finding) -> None:
         """Inserts or replaces by id; refuses (StoreError) a second live finding for one key, and another initial verdict."""
@@ -90,7 +118,7 @@ class SqlFindings:
         if finding.state not in LIVE:
             return
         key = (findings.c.baseline == finding.baseline, findings.c.cell == cell, findings.c.resource_id == finding.resource_id)
-        other = self._session.one(select(findings.c.id).where(*key, _IS_LIVE, findings.c.id != finding.id))
+        other = self._session.one(select(findings.c.id).where(*key, LIVE_ONLY, findings.c.id != finding.id))
         if other:
             raise StoreError(f"{finding.resource_id} has a live finding already ({other.id}); a resource has at most one in a baseline")
 
@@ -116,6 +144,15 @@ class SqlFindings:
             for row in self._session.all(select(record_effects).where(record_effects.c.record_id.in_(chunk)).order_by(*order)):
                 yield Effect(record=row.record_id, finding=row.finding_id, path=row.path, verdict=Verdict(row.verdict), at=row.at)
 
+    def last_decisions(self, finding_ids: Collection[str]) -> Mapping[str, Json]:
+        """The last decision on each of these findings, by finding."""
+        found: dict[str, Json] = {}
+        for chunk in chunks(finding_ids):
+            last = select(func.max(decisions.c.decision)).where(decisions.c.finding_id.in_(chunk)).group_by(decisions.c.finding_id)
+            rows = self._session.all(select(decisions.c.finding_id, decisions.c.body).where(decisions.c.decision.in_(last)))
+            found |= {row.finding_id: row.body for row in rows}
+        return found
+
     def decisions(self, finding_id: str) -> Sequence[Json]:
         """`Decision.to_json` of each, oldest first."""
         mine = select(decisions.c.body).where(decisions.c.finding_id == finding_id)
@@ -123,7 +160,7 @@ class SqlFindings:
 
     def standings(self) -> Iterator[Standing]:
         """Where every live finding stands, without their drifts; ordered by id."""
-        yield from self._standings(_IS_LIVE)
+        yield from self._standings(LIVE_ONLY)
 
     def unsettled(self) -> Iterator[Standing]:
         """Every finding whose first settled decision is still to come, closed ones, too; ordered by id."""
@@ -146,7 +183,7 @@ class SqlFindings:
     def counts(self) -> Mapping[tuple[str, str, bool], int]:
         """Live findings by (state, current verdict, settled)."""
         group = (findings.c.state, findings.c.verdict_current, findings.c.settled)
-        rows = self._session.all(select(*group, func.count().label("number")).where(_IS_LIVE).group_by(*group))
+        rows = self._session.all(select(*group, func.count().label("number")).where(LIVE_ONLY).group_by(*group))
         return {(row.state, row.verdict_current, row.settled): row.number for row in rows}
 
 
@@ -160,3 +197,25 @@ def _finding(row: Row[Any]) -> Finding:
         verdict_current=Verdict(row.verdict_current),
         **values_of(row, _SAME),
     )
+
+
+def _criteria(wanted: FindingSelection) -> Iterator[ColumnElement[bool] | TextClause]:
+    """The live ones are asked for in the very words of their partial index."""
+    if set(wanted.states) == LIVE:
+        yield LIVE_ONLY
+    elif wanted.states:
+        yield findings.c.state.in_([state.value for state in wanted.states])
+    if wanted.verdicts:
+        yield findings.c.verdict_current.in_([verdict.value for verdict in wanted.verdicts])
+    if wanted.baselines:
+        yield findings.c.baseline.in_(wanted.baselines)
+    if wanted.since:
+        yield findings.c.first_seen >= wanted.since
+    if wanted.until:
+        yield findings.c.first_seen <= wanted.until
+    if wanted.accounts is not None:
+        yield cells.c.account.in_(wanted.accounts)
+    if wanted.regions:
+        yield cells.c.region.in_(wanted.regions)
+    if wanted.types:
+        yield cells.c.type.in_(wanted.types)

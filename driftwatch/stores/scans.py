@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, literal, select, tuple_, update
 
 from driftwatch.domain.scan import Scan, ScanStatus
 from driftwatch.errors import StoreError
-from driftwatch.stores.schema import scans
+from driftwatch.stores.columns import SafeText, UtcTime
+from driftwatch.stores.schema import cell_readings, cells, scans
 from driftwatch.stores.session import Session, values_of
 
 
@@ -35,6 +37,28 @@ class SqlScans:
         """The newest first."""
         newest = select(scans).order_by(scans.c.started_at.desc(), scans.c.id.desc()).limit(limit)
         return [_scan(row) for row in self._session.all(newest)]
+
+    def last_complete(self, cells: int) -> Scan | None:
+        """The newest complete one of so many cells or more: one of fewer says nothing of the others."""
+        whole = (scans.c.status == ScanStatus.COMPLETE.value, scans.c.cells >= cells)
+        row = self._session.one(select(scans).where(*whole).order_by(scans.c.started_at.desc(), scans.c.id.desc()).limit(1))
+        return _scan(row) if row else None
+
+    def page(self, after: tuple[datetime, str] | None, limit: int) -> Sequence[Scan]:
+        """At most `limit` of them, the newest first: those that began before, or then with a smaller id than, `after`."""
+        newest = select(scans).order_by(scans.c.started_at.desc(), scans.c.id.desc()).limit(limit)
+        if after:
+            place = tuple_(literal(after[0], UtcTime), literal(after[1], SafeText))
+            newest = newest.where(scans.c.started_at <= after[0], tuple_(scans.c.started_at, scans.c.id) < place)
+        return [_scan(row) for row in self._session.all(newest)]
+
+    def outcomes(self, scan_id: str, accounts: Collection[str] | None = None) -> Mapping[str, int]:
+        """How many readings of the scan ended how; of cells in these accounts (None: in any)."""
+        outcome = cell_readings.c.outcome
+        counted = select(outcome, func.count().label("readings")).where(cell_readings.c.scan_id == scan_id).group_by(outcome)
+        if accounts is not None:
+            counted = counted.join(cells).where(cells.c.account.in_(accounts))
+        return {row.outcome: row.readings for row in self._session.all(counted)}
 
 
 def _columns(scan: Scan) -> dict[str, Any]:

@@ -76,6 +76,15 @@ class Session:
         changed = {name: statement.excluded[name] for name in row if name not in key}
         self.connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed))
 
+    def save_all(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """As `save`, for many rows of the same columns; no two of them with the same key."""
+        if rows:
+            key = [column.name for column in table.primary_key]
+            dialect = postgresql if self.connection.dialect.name == "postgresql" else sqlite
+            statement = dialect.insert(table)
+            changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
+            self.connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), rows)
+
     def refusal(self, text: str) -> StoreError:
         """The error for something that is found wrong after part of it was written: the transaction can no longer be committed."""
         self.connection.info[SPOILED] = True
@@ -89,6 +98,10 @@ class Session:
     def cell(self, cell: Cell) -> int | None:
         """The number of a cell; None when the store has never heard of it."""
         return self._numbers([cell]).get(cell)
+
+    def cells(self, wanted: Sequence[Cell]) -> Mapping[Cell, int]:
+        """The numbers of those cells that the store has heard of."""
+        return self._numbers(wanted)
 
     def make_cell(self, cell: Cell) -> int:
         return self.make_cells([cell])[cell]

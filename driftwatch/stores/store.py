@@ -20,6 +20,8 @@ from driftwatch.stores.activity import SqlActivityLog
 from driftwatch.stores.baselines import SqlBaselines
 from driftwatch.stores.cells import SqlCells
 from driftwatch.stores.changes import SqlChanges
+from driftwatch.stores.credentials import SqlAnswers, SqlSessions, SqlTokens
+from driftwatch.stores.deliveries import SqlDeliveries
 from driftwatch.stores.documents import SqlDocuments
 from driftwatch.stores.exceptions import SqlExceptions
 from driftwatch.stores.failures import SPOILED, store_error
@@ -116,6 +118,10 @@ class SqlUnitOfWork:
         self.exceptions: ports.Exceptions = SqlExceptions(session)
         self.register: ports.Register = SqlRegister(session)
         self.activity: ports.ActivityLog = SqlActivityLog(session)
+        self.tokens: ports.Tokens = SqlTokens(session)
+        self.sessions: ports.Sessions = SqlSessions(session)
+        self.answers: ports.Answers = SqlAnswers(session)
+        self.deliveries: ports.Deliveries = SqlDeliveries(session)
 
 
 class SqlStore:

@@ -15,6 +15,7 @@ from driftwatch.domain.report import ClockStruck, Event, FindingChanged, Measure
 
 HANDLING_BUCKETS: Final = (600, 3600, 4 * 3600, 24 * 3600, 72 * 3600, 7 * 86400, 30 * 86400)
 RESULTS: Final = ("declared", "reviewed", "missed")
+STAGES: Final = ("running", "last_quarter", "overdue")
 
 
 class HandlingMetrics:
@@ -65,6 +66,12 @@ def handling(measures: Measures) -> Iterator[Metric]:
         histogram = HistogramMetricFamily(name, text)
         histogram.add_metric([], buckets=[*buckets, ("+Inf", float(len(seconds)))], sum_value=sum(seconds))
         yield histogram
+    text = "Open findings that nobody acknowledged in time"
+    yield GaugeMetricFamily("driftwatch_acknowledgements_late", text, value=handled.acknowledge_late)
+    reviews = GaugeMetricFamily("driftwatch_emergency_reviews", "Reviews of emergency changes that are owed", labels=["stage"])
+    for stage in STAGES:
+        reviews.add_metric([stage], handled.reviews.get(stage, 0))
+    yield reviews
     exceptions = GaugeMetricFamily("driftwatch_exceptions", "Exceptions by status", labels=["status"])
     for status in ExceptionStatus:
         exceptions.add_metric([status.value], handled.exceptions.get(status.value, 0))

@@ -18,6 +18,12 @@ class LedgerMetrics:
         self.verified_at = Gauge(
             "driftwatch_ledger_verified_timestamp_seconds", "When the whole ledger was last verified without a fault", registry=registry
         )
+        self.checkpoint_interval = Gauge(
+            "driftwatch_ledger_checkpoint_interval_seconds", "Configured time between two checkpoints", registry=registry
+        )
+        self.verify_interval = Gauge(
+            "driftwatch_ledger_verify_interval_seconds", "Configured time between two verifications", registry=registry
+        )
         self.fault = Gauge("driftwatch_ledger_fault", "1 when the last verification found a fault", registry=registry)
         self.exported_at = Gauge(
             "driftwatch_ledger_export_timestamp_seconds", "When a place last held every checkpoint", ["place"], registry=registry

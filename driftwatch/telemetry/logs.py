@@ -26,6 +26,7 @@ from driftwatch.domain.report import (
     ClockStruck,
     Event,
     FindingChanged,
+    NotifierTold,
     Rescanned,
     ScanDone,
     ScanPlanned,
@@ -117,6 +118,8 @@ def report_to_log(event: Event) -> None:
             _blinded(event)
         case Rescanned():
             _rescanned(event)
+        case NotifierTold():
+            _told(event)
         case ScanDone():
             _scan(event)
 
@@ -181,6 +184,12 @@ def _blinded(event: Blinded) -> None:
 def _rescanned(event: Rescanned) -> None:
     counts = {"resources": event.resources, "calls": event.calls, "whole": event.whole}
     structlog.get_logger().debug("rescanned", seconds=round(event.seconds, 3), **counts)
+
+
+def _told(event: NotifierTold) -> None:
+    log = structlog.get_logger()
+    tell = log.warning if event.problems else log.debug
+    tell("notified", notifier=event.notifier, problems=list(event.problems), **event.results)
 
 
 def _scan(event: ScanDone) -> None:

@@ -17,6 +17,7 @@ from driftwatch.domain.report import CellJudged, Event, FindingChanged, Measures
 from driftwatch.domain.request import RequestState
 from driftwatch.domain.scan import ScanStatus
 from driftwatch.telemetry.activity import ActivityMetrics
+from driftwatch.telemetry.deliveries import DeliveryMetrics
 from driftwatch.telemetry.handling import HandlingMetrics
 from driftwatch.telemetry.ledger import LedgerMetrics
 from driftwatch.telemetry.state import AGE_BUCKETS, StateMetrics
@@ -38,6 +39,7 @@ class Metrics:
         self.ledger = LedgerMetrics(self.registry)
         self._handling = HandlingMetrics(self.registry)
         self._activity = ActivityMetrics(self.registry)
+        self._deliveries = DeliveryMetrics(self.registry)
         self._state = StateMetrics()
         self.registry.register(self._state)
 
@@ -64,6 +66,9 @@ class Metrics:
         self.scan_seconds = Gauge("driftwatch_scan_duration_seconds", "How long the last scan took", registry=registry)
         self.scan_calls = Gauge("driftwatch_scan_calls", "API calls of the last scan", registry=registry)
         self.cell_seconds = Histogram("driftwatch_cell_read_seconds", "Reading one cell", buckets=CELL_BUCKETS, registry=registry)
+        self.interval = Gauge(
+            "driftwatch_scan_interval_seconds", "The longest time from one scheduled scan to the next, jitter included", registry=registry
+        )
         self.ticks = Counter("driftwatch_scan_ticks", "Ticks of the schedule", ["result"], registry=registry)
         self.stuck = Counter("driftwatch_scan_stuck", "Scans that were declared stuck and freed", registry=registry)
         self.in_progress = Gauge("driftwatch_scan_in_progress", "1 while a scan or a refresh is worked on", registry=registry)
@@ -92,7 +97,7 @@ class Metrics:
         for kind in ("scan", "refresh"):
             for state in (RequestState.DONE, RequestState.FAILED):
                 self.requests.labels(kind, state.value)
-        for part in ("worker", "reload", "heartbeat", "ledger", "clocks", "activity", "rescan"):
+        for part in ("worker", "reload", "heartbeat", "ledger", "clocks", "activity", "rescan", "notify"):
             self.errors.labels(part)
         self.reload_ok.set(1)
 
@@ -100,6 +105,7 @@ class Metrics:
         """Counts an operation's report."""
         self._handling.on(event)
         self._activity.on(event)
+        self._deliveries.on(event)
         match event:
             case FindingChanged(decision=decision) if decision is not None:
                 self.decisions.labels(decision.verdict.value).inc()

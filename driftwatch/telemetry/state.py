@@ -13,6 +13,7 @@ from driftwatch.domain.finding import LIVE
 from driftwatch.domain.report import Measures, ScopeMeasure
 from driftwatch.domain.snapshot import CellState
 from driftwatch.telemetry.activity import activity
+from driftwatch.telemetry.deliveries import deliveries
 from driftwatch.telemetry.handling import handling
 
 ACCOUNTS_SHOWN: Final = 100
@@ -44,6 +45,7 @@ class StateMetrics:
         yield from _findings(measures)
         yield from handling(measures)
         yield from activity(measures)
+        yield from deliveries(measures)
         yield from _times(measures)
 
 
@@ -56,6 +58,8 @@ def _cells(measures: Measures) -> Iterator[Metric]:
     for reason, count in sorted(measures.gaps.items()):
         gaps.add_metric([reason], count)
     yield gaps
+    text = "Configured accounts of which no scan ever named a cell"
+    yield GaugeMetricFamily("driftwatch_accounts_unread", text, value=measures.unread_accounts)
     ratios: Labelled = {(account,): ratio for account, ratio in coverage(measures.cells).items()}
     yield from collapsed("driftwatch_coverage_ratio", "Share of cells that are read and compared", ("account",), ratios, ACCOUNTS_SHOWN)
 

@@ -17,5 +17,6 @@ BENCHMARKS: Final = (
     "ledger",
     "latency",
     "cloudtrail",
+    "api",
 )
 """In the order in which they run. Each is a module here with ``run(bench) -> Table``."""

@@ -2,7 +2,7 @@
 
 After every step: the state of every cell, the live findings with their kind and paths, and the exit code are the model's (so that no
 incomplete cell is clean); no resource has two live findings; every change of a finding has its entry in a ledger that verifies from
-its first entry; closed findings stay closed and first verdicts stay as they were.
+its first entry; closed findings stay closed and first verdicts stay as they were; notifiers are owed what the findings demand.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from driftwatch.domain.diff import diff
 from driftwatch.domain.finding import LIVE, Finding
 from driftwatch.domain.normalize import Normalisation
+from driftwatch.domain.notification import Phase as Telling
+from driftwatch.domain.notification import Route, Routing
 from driftwatch.domain.resource import Cell, Scope
 from driftwatch.domain.snapshot import Batch, GapReason
 from driftwatch.errors import RefusedError
@@ -50,6 +52,8 @@ TYPES = ("AWS::EC2::SecurityGroup", "AWS::S3::Bucket")
 CELLS = [Cell(scope=Scope(account=ACCOUNT, region=region), type=type_) for region in REGIONS for type_ in TYPES]
 IDS = [f"r{number}" for number in range(8)]
 ENTRIES = {"reverted": "finding_reverted", "superseded": "finding_superseded", "baselined": "finding_baselined"}
+
+ROUTING = Routing(notifiers=("all", "buckets"), routes=(Route(to=("all",)), Route(types=("AWS::S3::*",), to=("buckets",))))
 
 cells = st.sampled_from(CELLS)
 ids = st.sampled_from(IDS)
@@ -87,7 +91,7 @@ class Watched(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="driftwatch-model-"))
         self.world = World(url=f"sqlite:///{self.folder}/driftwatch.db")
         self.numbers = itertools.count(1)
-        self.world.change(new_id=self.new_id)
+        self.world.change(new_id=self.new_id, routing=ROUTING)
         self.model = Model()
         self.faults: dict[Cell, Fault] = {}
         self.hidden: dict[Cell, set[str]] = {}
@@ -316,7 +320,7 @@ class Watched(RuleBasedStateMachine):
         self.world = World(url=f"sqlite:///{self.folder}/driftwatch.db")
         self.world.now, self.world.collector = former.now, former.collector
         self.world.collector.now = lambda: self.world.now
-        self.world.change(collector=former.collector, new_id=self.new_id)
+        self.world.change(collector=former.collector, new_id=self.new_id, routing=ROUTING)
 
     def scanned(self, wanted: list[Cell], order: ScanOrder, *, release: bool = False) -> None:
         with self.as_it_is_shown():
@@ -390,6 +394,18 @@ class Watched(RuleBasedStateMachine):
                 assert told[(ENTRIES[finding.state.value], id_)] == 1
         assert self.findings.keys() <= findings.keys(), "a finding is never lost"
         self.findings, self.entries = findings, len(entries)
+
+    @invariant()
+    def every_notifier_is_owed_what_the_findings_demand(self) -> None:
+        """Nobody tells anything here: all that there ever was to tell is still owed. Every drift in this world is unauthorised."""
+        with self.world.store.read() as uow:
+            findings = {finding.id: finding for finding in uow.findings.all()}
+            rows = {(item.finding, item.notifier): item for item in uow.deliveries.of(list(findings))}
+        wanted = {(id_, "all") for id_ in findings} | {(id_, "buckets") for id_, item in findings.items() if "S3" in item.cell.type}
+        assert rows.keys() == wanted
+        for (id_, _), row in rows.items():
+            assert row.phase is (Telling.FIRING if findings[id_].state in LIVE else Telling.RESOLVED)
+            assert row.due_at is not None
 
 
 class _Shown:

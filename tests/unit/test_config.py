@@ -10,6 +10,7 @@ import pytest
 
 from driftwatch import config, plugins
 from driftwatch.domain.baseline import BaselinePattern
+from driftwatch.domain.notification import Route, Severity
 from driftwatch.errors import InputError
 
 BASE = """
@@ -156,14 +157,51 @@ def test_watched_types_are_those_named_and_not_left_out(tmp_path: Path) -> None:
     assert watched == ["AWS::EC2::VPC", "AWS::S3::Bucket"]
 
 
+@pytest.mark.parametrize(
+    ("product", "word"),
+    [
+        ('listen: "0.0.0.0:8464"', "without TLS"),
+        ("tls_certificate: a.pem", "one of tls_certificate and tls_key"),
+        ("public_url: ftp://x", "https"),
+        ("public_url: http://driftwatch.corp.example", "https"),
+        ("public_url: https://u:p@x.example, behind_tls: true", "no plain URL"),
+        ("public_url: https://x.example/app, behind_tls: true", "a path"),
+        ("public_url: https://x.example", "another scheme"),
+        ("behind_tls: true, public_url: http://127.0.0.1:8464", "another scheme"),
+        ("oidc: {issuer: http://login.corp.example, client_id: x}", "https"),
+        ("oidc: {issuer: https://login.corp.example}", "client_id"),
+        ("oidc: {issuer: https://login.corp.example, client_id: x, redirect_url: https://x.example/other}", "/sign-in/callback"),
+        ('listen: "0.0.0.0:8464", behind_tls: true, oidc: {issuer: https://login.corp.example, client_id: x}', "public_url"),
+        ("access: [{role: owner, to: [ana]}]", "viewer"),
+        ("access: [{role: admin, to: []}]", "empty list"),
+    ],
+)
+def test_a_product_listener_that_would_let_the_wrong_people_in_is_refused(tmp_path: Path, product: str, word: str) -> None:
+    assert word in refused(tmp_path, BASE + f"product: {{{product}}}\n")
+
+
+def test_a_public_address_is_kept_as_browsers_write_it(tmp_path: Path) -> None:
+    oidc = "oidc: {issuer: https://login.corp.example, client_id: x}"
+    made = load(
+        tmp_path, BASE + f'product: {{listen: "0.0.0.0:8464", behind_tls: true, public_url: "https://X.example:443/", {oidc}}}\n'
+    ).product
+    assert (made.public_url, made.redirect_url) == ("https://x.example", "https://x.example/sign-in/callback")
+    here = load(tmp_path, BASE + f"product: {{{oidc}}}\n").product
+    assert here.redirect_url == "http://127.0.0.1:8464/sign-in/callback"
+
+
 def test_the_schema_describes_every_setting_and_every_kind_of_source() -> None:
     schema = config.schema()
     json.dumps(schema)
     kinds = [item["properties"]["kind"]["const"] for item in schema["properties"]["change_sources"]["items"]["oneOf"]]
     assert kinds == list(plugins.words("driftwatch.change_sources"))
-    sections = [schema, *schema["$defs"].values(), *schema["properties"]["change_sources"]["items"]["oneOf"]]
+    kinds_of = (schema["properties"][name]["items"]["oneOf"] for name in ("change_sources", "notifiers"))
+    sections = [schema, *schema["$defs"].values(), *(kind for kinds in kinds_of for kind in kinds)]
     undescribed = [
-        name for part in sections for name, item in part["properties"].items() if not item.get("description") and "const" not in item
+        name
+        for part in sections
+        for name, item in part.get("properties", {}).items()
+        if not item.get("description") and "const" not in item
     ]
     assert set(undescribed) == {"name"}, "only the name of a source, which is explained with the sources"
 
@@ -210,3 +248,69 @@ def test_a_key_of_another_length_is_refused(tmp_path: Path, size: int) -> None:
 def test_a_named_key_file_is_never_made(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         config.installation_key(tmp_path, tmp_path / "absent")
+
+
+NOTIFIERS = """
+notifiers:
+  - {name: chat, kind: log}
+  - {name: pager, kind: alertmanager, url: "http://127.0.0.1:9093"}
+"""
+
+
+def test_by_default_every_notifier_is_told_from_warnings_on(tmp_path: Path) -> None:
+    routing = load(tmp_path, BASE + NOTIFIERS).notify.routing(("chat", "pager"))
+    assert [(route.to, route.severities, route.types) for route in routing.routes] == [
+        (("chat", "pager"), (Severity.WARNING, Severity.CRITICAL), ("*",))
+    ]
+    assert load(tmp_path).notify.routing(()).routes == ()
+
+
+def test_routes_are_read_with_all_their_parts(tmp_path: Path) -> None:
+    route = "{accounts: ['0*'], severities: [info], types: ['AWS::IAM::*'], owners: ['team-*'], to: [pager]}"
+    made = load(tmp_path, f"{BASE}{NOTIFIERS}notify: {{base_url: 'https://d.example', owner_tag: team, routes: [{route}]}}\n")
+    routing = made.notify.routing(("chat", "pager"))
+    assert routing.routes == (
+        Route(accounts=("0*",), severities=(Severity.INFO,), types=("AWS::IAM::*",), owners=("team-*",), to=("pager",)),
+    )
+    assert (routing.owner_tag, routing.base_url) == ("team", "https://d.example")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("notify:\n  routes:\n    - to: [chat, pagr]\n", 'driftwatch.yaml:15:18: the unknown notifier "pagr"; expected "pager"'),
+        ("notify: {routes: [{to: [chat], owner: [x]}]}\n", 'the unknown key "owner"; expected "owners"'),
+        ("notify: {storm: 3}\n", 'the unknown key "storm"'),
+        ("notify: {routes: [{to: []}]}\n", "expected at least one element"),
+        ("notify: {routes: [{to: [chat], severities: [high]}]}\n", "'info', 'warning' or 'critical'"),
+        ("notify: {base_url: 'javascript:alert(1)'}\n", "a URL that begins with https:// or http://"),
+    ],
+)
+def test_a_route_that_leads_nowhere_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    assert message in refused(tmp_path, BASE + NOTIFIERS + text)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("kind: log, level: info", 'the unknown key "level"'),
+        ("kind: slack", "the notifier"),
+        ("kind: webhook, url: 'https://h.example/s3cret'", "expected one of secret_file and secret_env"),
+        ("kind: webhook, url: 'http://h.example/s3cret', secret_env: S", "expected https, or allow_http: true"),
+        ("kind: webhook, url: 'https://user:s3cret@h.example', secret_env: S", "without a user name"),
+        ("kind: webhook, url: 'https://h.example:99999/s3cret', secret_env: S", "a port from 1 to 65535"),
+        ("kind: webhook, url: 'ftp://h.example/s3cret', secret_env: S", "a URL that begins with https://"),
+        ("kind: webhook, url: 'https://h.example', secret_env: S, allow_private: [10.0.0.1/8]", "networks such as 10.1.2.0/24"),
+        ("kind: alertmanager", 'no "url"'),
+    ],
+)
+def test_what_a_notifier_cannot_use_is_refused_without_repeating_its_url(tmp_path: Path, settings: str, message: str) -> None:
+    text = refused(tmp_path, f"{BASE}notifiers:\n  - {{name: one, {settings}}}\n")
+    assert message in text
+    assert "driftwatch.yaml:10:" in text
+    assert "s3cret" not in text
+
+
+def test_a_notifier_has_a_name_of_its_own(tmp_path: Path) -> None:
+    text = BASE + "notifiers:\n  - {name: one, kind: log}\n  - {name: one, kind: log}\n"
+    assert "the notifier one more than once" in refused(tmp_path, text)

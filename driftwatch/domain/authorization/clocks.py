@@ -44,8 +44,8 @@ def finding_alert(standing: Standing, policy: Policy, now: datetime) -> Alert | 
     """
     if standing.state not in LIVE:
         return None
-    found = _review(standing, policy, now) or _acknowledge(standing, policy, now)
-    return found if found and found.clock.value not in standing.handling.alerted else None
+    struck = (_review(standing, policy, now), _acknowledge(standing, policy, now))
+    return next((alert for alert in struck if alert and alert.clock.value not in standing.handling.alerted), None)
 
 
 def exception_alert(exception: ExceptionRecord, now: datetime) -> Alert | None:

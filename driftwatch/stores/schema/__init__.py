@@ -25,7 +25,9 @@ from driftwatch.stores.schema.collected import (
     scans,
     shapes,
 )
+from driftwatch.stores.schema.credentials import answers, sessions, tokens
 from driftwatch.stores.schema.judged import checkpoints, decisions, exceptions, findings, ledger, record_effects
+from driftwatch.stores.schema.notified import deliveries
 from driftwatch.stores.schema.permissions import change_records, change_sources, policies, policy_activations, register
 from driftwatch.stores.schema.processes import leases, requests
 
@@ -40,6 +42,7 @@ __all__ = [
     "activity_set_aside",
     "activity_sources",
     "activity_values",
+    "answers",
     "approvals",
     "cell_readings",
     "cell_status",
@@ -48,6 +51,7 @@ __all__ = [
     "change_sources",
     "checkpoints",
     "decisions",
+    "deliveries",
     "documents",
     "entries",
     "exceptions",
@@ -66,6 +70,8 @@ __all__ = [
     "requests",
     "resource_facts",
     "scans",
+    "sessions",
     "shapes",
+    "tokens",
     "versions",
 ]

@@ -8,7 +8,7 @@ from driftwatch.domain.finding import LIVE
 from driftwatch.stores.columns import Digest, JsonBytes, SafeText, UtcTime
 from driftwatch.stores.schema.base import Number, metadata
 
-_LIVE_ONLY = text("state IN ({})".format(", ".join(f"'{state.value}'" for state in sorted(LIVE))))
+LIVE_ONLY = text("state IN ({})".format(", ".join(f"'{state.value}'" for state in sorted(LIVE))))
 UNSETTLED_ONLY = text("NOT settled")
 """In the very words of the partial index, which SQLite otherwise would not use."""
 
@@ -20,7 +20,7 @@ findings = Table(
     Column("cell", Number, ForeignKey("cells.cell"), nullable=False),
     Column("resource_id", SafeText, nullable=False),
     Column("resource", SafeText, nullable=False),
-    Column("state", SafeText, nullable=False, index=True),
+    Column("state", SafeText, nullable=False),
     Column("drift", JsonBytes, nullable=False),
     Column("drift_version", SafeText, nullable=False),
     Column("before_fingerprint", Digest),
@@ -35,9 +35,10 @@ findings = Table(
     Column("last_seen", UtcTime, nullable=False),
     Column("closed_at", UtcTime, index=True),
     Column("previous_id", SafeText),
-    Index("uq_findings_live", "baseline", "cell", "resource_id", unique=True, sqlite_where=_LIVE_ONLY, postgresql_where=_LIVE_ONLY),
+    Index("uq_findings_live", "baseline", "cell", "resource_id", unique=True, sqlite_where=LIVE_ONLY, postgresql_where=LIVE_ONLY),
     Index("ix_findings_resource", "baseline", "cell", "resource", "first_seen"),
     Index("ix_findings_first_seen_id", "first_seen", "id"),
+    Index("ix_findings_live_seen", "first_seen", "id", sqlite_where=LIVE_ONLY, postgresql_where=LIVE_ONLY),
     Index("ix_findings_unsettled", "id", sqlite_where=UNSETTLED_ONLY, postgresql_where=UNSETTLED_ONLY),
 )
 

@@ -15,8 +15,12 @@ change_records = Table(
     Column("content", Digest, nullable=False),
     Column("body", JsonBytes, nullable=False),
     Column("stale_since", UtcTime),
+    Column("created_at", UtcTime),
+    Column("state", SafeText),
     Index("ix_change_records_id", "id"),
+    Index("ix_change_records_created_at", "created_at", "id", "source"),
 )
+"""`created_at` and `state` are the body's own, for pages."""
 
 change_sources = Table(
     "change_sources",
@@ -46,5 +50,9 @@ register = Table(
     Column("revision", BigInteger, nullable=False),
     Column("changed_at", UtcTime, nullable=False),
     Column("body", JsonBytes, nullable=False),
+    Column("created_at", UtcTime),
+    Column("state", SafeText),
+    Index("ix_register_created_at", "created_at", "id"),
 )
-"""The built-in change register: its records as they stand. Every act on one is an entry of the ledger."""
+"""The built-in change register: its records as they stand. Every act on one is an entry of the ledger. `created_at` and `state` are the
+body's own, for pages."""

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from driftwatch.domain.activity import Activity, Actor, ActorKind, Assumed, CallClass, Channel, Effect, Fate, RunRef, Touched
+from driftwatch.domain.selection import ActivitySelection
 from driftwatch.errors import StoreError
 from driftwatch.stores.store import SqlStore
 from tests.contract.store.samples import ODD, T0, activity, at, touched
@@ -375,3 +376,34 @@ def test_the_population_has_both_days_named_and_no_other(store: SqlStore) -> Non
         assert [item.day for item in work.activity.population("2026-03-02", "2026-03-03")] == ["2026-03-02", "2026-03-03"]
         with pytest.raises(ValueError, match="day"):
             work.activity.population("2026-02-30", "2026-03-03")
+
+
+# --- pages
+
+
+def test_calls_come_page_by_page_the_newest_first(store: SqlStore) -> None:
+    """Whatever they are asked for by, and where several are of one time."""
+    calls = [activity(f"e{number}", time=at(number // 2), account=f"{number % 2:012d}") for number in range(9)]
+    with store.write() as work:
+        work.activity.add("trail", calls, T0)
+    every = [call.id for call in reversed(calls)]
+    for wanted, found in [
+        (ActivitySelection(), every),
+        (ActivitySelection(name="b"), every),
+        (ActivitySelection(name="b", principal="ana", changes_only=True), every),
+        (ActivitySelection(accounts=("000000000001",)), every[1::2]),
+        (ActivitySelection(accounts=("000000000001",), name="b"), every[1::2]),
+        (ActivitySelection(accounts=("000000000001", "000000000000", "9")), every),
+        (ActivitySelection(accounts=()), []),
+        (ActivitySelection(accounts=("9",), name="b"), []),
+        (ActivitySelection(since=at(1), until=at(2)), every[3:7]),
+    ]:
+        seen: list[str] = []
+        after = None
+        while True:
+            with store.read() as work:
+                page, after = work.activity.page(wanted, after, 2)
+            seen += [call.id for call in page]
+            if after is None:
+                break
+        assert seen == found, wanted

@@ -66,6 +66,23 @@ def test_a_version_comes_back_as_it_was_added(store: SqlStore) -> None:
         assert list(work.baselines.versions("other")) == []
 
 
+def test_pages_of_versions_hold_each_once_the_newest_first(store: SqlStore) -> None:
+    """All were made at one time: it is the order in which they were added that counts."""
+    with store.write() as work:
+        for number in (3, 1, 4, 2, 5):
+            work.baselines.add(version(f"v{number}", {}))
+        work.baselines.add(version("other", {}, name="another"))
+        work.baselines.set_state("v4", BaselineState.REJECTED)
+    with store.read() as work:
+        page = work.baselines.page
+        assert [item.id for item in page("main", (), None, 2)] == ["v5", "v2"]
+        assert [item.id for item in page("main", (), "v2", 2)] == ["v4", "v1"]
+        assert [item.id for item in page("main", (), "v1", 2)] == ["v3"]
+        assert list(page("main", (), "v3", 2)) == list(page("main", (), "unknown", 2)) == []
+        assert [item.id for item in page("main", (BaselineState.REJECTED,), None, 9)] == ["v4"]
+        assert list(page("main", (), None, 9)) == list(work.baselines.versions("main"))
+
+
 def test_the_cells_of_a_version_are_its_own_and_its_ancestors(store: SqlStore) -> None:
     with store.write() as work:
         history(work)

@@ -16,6 +16,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from driftwatch import wiring
+from driftwatch.cli.context import os_user
 from driftwatch.cli.main import app
 from driftwatch.domain.baseline import Actor, Assurance, Method
 from driftwatch.operations import approvals, baseline_views
@@ -72,6 +73,9 @@ class TestStory:
         assert yaml.safe_load(config.read_text())["accounts"] == [{"id": MOTO_ACCOUNT, "regions": "all"}]
         document = shown("config", "check", "--config", config)
         assert (document["accounts"], document["policy"]["extends"]) == ([MOTO_ACCOUNT], "startup")
+        (person,) = yaml.safe_load((house / "people.yaml").read_text())["people"]
+        assert yaml.safe_load(config.read_text())["product"]["access"] == [{"role": "admin", "to": [person["id"]]}]
+        assert person["os_users"] == [os_user()], "whoever ran it can sign in and do something"
         refused = run("init", house, code=1)
         assert "--force" in refused.stderr
         run("init", house, "--force")

@@ -28,8 +28,10 @@ people: people.yaml
 change_sources: [{{name: tickets, kind: files, path: changes}}]
 schedule: {{every: 1h, jitter_s: 0}}
 operations: {{listen: "127.0.0.1:{port}"{more}}}
+product: {{listen: "127.0.0.1:{product_port}", access: [{{role: admin, to: [ana]}}]}}
 log: {{level: debug}}
 """
+GREETINGS = ("metrics and health on ", "API on ", "sign in, once")
 
 
 def free_port() -> int:
@@ -43,11 +45,11 @@ class Place:
 
     def __init__(self, folder: Path, url: str, account: str, more: str = "") -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port, self.product_port = free_port(), free_port()
         self.config = folder / "driftwatch.yaml"
         self.policy = folder / "policy.yaml"
         folder.joinpath("changes").mkdir()
-        self.config.write_text(CONFIG.format(account=account, port=self.port, more=more))
+        self.config.write_text(CONFIG.format(account=account, port=self.port, product_port=self.product_port, more=more))
         self.policy.write_text(POLICY.format(account=account))
         user = json.dumps(pwd.getpwuid(os.getuid()).pw_name)
         folder.joinpath("people.yaml").write_text(f"people: [{{id: ana, os_users: [{user}]}}]\n")
@@ -77,6 +79,22 @@ class Place:
         except urllib.error.URLError:
             return 0, ""
 
+    def product(self, path: str, form: str | None = None, cookie: str = "") -> tuple[int, str]:
+        """(status, the cookie that was set, without its attributes) of the product listener."""
+        url = f"http://127.0.0.1:{self.product_port}"
+        body = None if form is None else form.encode()
+        request = urllib.request.Request(url + path, body, {"Origin": url, "Cookie": cookie})
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return answer.status, answer.headers.get("Set-Cookie", "").partition(";")[0]
+        except urllib.error.HTTPError as error:
+            return error.code, ""
+
+    def product_bytes(self, path: str, cookie: str) -> bytes:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.product_port}{path}", headers={"Cookie": cookie})
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return bytes(answer.read())
+
     def metric(self, name: str, **labels: str) -> float | None:
         return scraped(self.get("/metrics")[1]).get((name, tuple(sorted(labels.items()))))
 
@@ -99,9 +117,9 @@ class Serving:
         wait_until(ready, 30)
 
     def events(self) -> list[dict[str, Any]]:
-        """Every line of its log; anything that is no JSON object fails the test (but the one greeting for people)."""
+        """Every line of its log; anything that is no JSON object fails the test (but the greetings for people)."""
         lines = self.stderr.read_text().splitlines()
-        return [json.loads(line) for line in lines if not line.startswith("metrics and health on ")]
+        return [json.loads(line) for line in lines if not line.startswith(GREETINGS)]
 
     def until_told(self, event: str, seconds: float = 20, **fields: Any) -> dict[str, Any]:
         found: list[dict[str, Any]] = []

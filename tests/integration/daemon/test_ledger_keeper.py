@@ -116,6 +116,8 @@ def test_a_start_signs_exports_and_verifies(signing: Stage, daemon: Daemon, plac
     assert signing.metric("driftwatch_ledger_export_timestamp_seconds", place="fake") == now
     assert signing.metric("driftwatch_ledger_export_ok", place="fake") == 1
     assert signing.metric("driftwatch_ledger_fault") == 0
+    assert signing.metric("driftwatch_ledger_checkpoint_interval_seconds") == 3600
+    assert signing.metric("driftwatch_ledger_verify_interval_seconds") == 86_400
     assert signing.metric("driftwatch_ledger_entries") >= place.held[0].seq
     assert daemon.health().ready() is None
 

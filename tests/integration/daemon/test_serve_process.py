@@ -136,6 +136,17 @@ def test_a_daemon_from_its_start_to_its_end(tmp_path: Path, moto: str, serve: Ca
     assert (json.loads(refreshed.stdout)["state"], json.loads(refreshed.stdout)["author"]) == ("proposed", "ana")
     assert daemon.until_told("request_ended", kind="refresh", state="done")
 
+    # the product listener: closed to nobody, open to whoever has the link that was printed once
+    told = daemon.stderr.read_text()
+    assert place.product("/api/v1/me")[0] == 401
+    (link,) = [line for line in told.splitlines() if line.startswith("sign in, once")]
+    code_of_link = link.partition("?code=")[2]
+    assert link.partition("http://")[2].startswith(f"127.0.0.1:{place.product_port}/sign-in/first?code=")
+    status, cookie = place.product("/sign-in/first", form=f"code={code_of_link}")
+    assert (status, cookie.startswith("driftwatch_session=")) == (200, True)
+    assert place.product("/api/v1/me", cookie=cookie)[0] == 200
+    assert place.product("/sign-in/first", form=f"code={code_of_link}")[0] == 403
+
     # a port that is taken
     refused = place.run("serve")
     assert refused.returncode == 1
@@ -150,11 +161,19 @@ def test_a_daemon_from_its_start_to_its_end(tmp_path: Path, moto: str, serve: Ca
     assert "policy.yaml:1:" in failed["error"]
     assert place.metric("driftwatch_config_reload_total", result="failed") == 1
     assert place.get("/readyz")[0] == 200
+    place.policy.write_text(before)
+    config = place.config.read_text()
+    place.config.write_text(config.replace(str(place.product_port), str(free_port())))
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: place.metric("driftwatch_config_reload_total", result="failed") == 2)
+    assert "another product.listen than at the start" in daemon.until_told("reload_failed")["error"]
+    place.config.write_text(config.replace("role: admin", "role: viewer"))
     place.policy.write_text(before + "ignore:\n  - {resource_types: ['*'], attribute_paths: ['/X'], reason: noise}\n")
     (place.folder / "changes" / "bad.yaml").write_text("id: CHG-1\nnonsense: true\n")
     daemon.process.send_signal(signal.SIGHUP)
     reloaded = daemon.until_told("reloaded")
     daemon.until_told("scan_done", trigger="reload")
+    assert b'"roles":["viewer"]' in place.product_bytes("/api/v1/me", cookie)
     aside = daemon.until_told("source_synced", source="tickets", set_aside=1)
     assert aside["level"] == "warning"
     wait_until(lambda: place.metric("driftwatch_records_set_aside", source="tickets") == 1)
@@ -171,6 +190,7 @@ def test_a_daemon_from_its_start_to_its_end(tmp_path: Path, moto: str, serve: Ca
     text = daemon.stderr.read_text()
     assert "secret-canary" not in text
     assert (place.folder / "state" / "installation.key").read_bytes().hex() not in text
+    assert text.count(code_of_link) == 1, "printed, never logged"
     assert queue not in text, "documents are not logged"
 
 
@@ -178,7 +198,8 @@ def test_a_second_daemon_on_the_same_store_is_refused(tmp_path: Path, cloud: Clo
     place = Place(tmp_path, cloud.aws.url, ACCOUNT)
     first = serve(place)
     first.until_ready()
-    place.config.write_text(place.config.read_text().replace(str(place.port), str(free_port())))
+    others = place.config.read_text().replace(str(place.port), str(free_port())).replace(str(place.product_port), str(free_port()))
+    place.config.write_text(others)
     refused = place.run("serve")
     assert refused.returncode == 1
     assert "another daemon works on this store" in refused.stderr

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from driftwatch.config.sections import Schedule
-from driftwatch.daemon.ticks import Ticks, trigger_of
+from driftwatch.daemon.ticks import Ticks, longest_interval, trigger_of
 from driftwatch.errors import StoreError
 from driftwatch.telemetry.metrics import Metrics
 from tests.integration.daemon.stage import scraped, wait_until
@@ -115,3 +115,28 @@ def test_jitter_delays_each_start_within_its_bound() -> None:
     delays = {(trigger.get_next_fire_time(now, now + timedelta(seconds=1)) - now).total_seconds() - 600 for _ in range(200)}
     assert len(delays) > 100
     assert all(-1 <= delay <= 31 for delay in delays)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "longest"),
+    [
+        (Schedule(every="15m", jitter_s=30), timedelta(minutes=15, seconds=30)),
+        (Schedule(cron="*/20 * * * *", jitter_s=60), timedelta(minutes=21)),
+        (Schedule(cron="* * * * *", jitter_s=0), timedelta(minutes=1)),
+        (Schedule(cron="0 8 * * mon-fri", jitter_s=0), timedelta(days=3)),
+        (Schedule(cron="*/5 8-17 * * mon-fri", jitter_s=0), timedelta(days=2, hours=14, minutes=5)),
+        (Schedule(cron="0 3 1 * *", jitter_s=0), timedelta(days=31)),
+        (Schedule(cron="0 3 29 2 *", jitter_s=0), timedelta(days=4 * 365 + 1)),
+    ],
+)
+def test_the_longest_time_between_two_ticks_knows_nights_weekends_and_months(schedule: Schedule, longest: timedelta) -> None:
+    assert longest_interval(schedule, datetime(2026, 3, 10, 9, 0, tzinfo=UTC)) == longest
+
+
+def test_the_interval_in_force_is_shown_and_follows_a_reload(ticks: Ticks, metrics: Metrics) -> None:
+    def shown() -> float:
+        return scraped(generate_latest(metrics.registry).decode())[("driftwatch_scan_interval_seconds", ())]
+
+    assert shown() == 3600
+    ticks.follow(Schedule(every="5m", jitter_s=30))
+    assert shown() == 330

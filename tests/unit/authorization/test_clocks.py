@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -91,6 +92,14 @@ class TestAcknowledging:
         assert alert(unacknowledged(), self.TARGET - SECOND) is None
         assert alert(unacknowledged(), self.TARGET) is Clock.ACKNOWLEDGE
         assert alert(unacknowledged(handling=Handling(alerted=("acknowledge",))), self.TARGET) is None
+
+    def test_one_whose_review_was_missed_has_to_be_acknowledged_as_well(self) -> None:
+        missed = unacknowledged(due_at=DUE)
+        later = DUE + timedelta(days=30)
+        assert alert(missed, later) is Clock.REVIEW_100
+        told = replace(missed, handling=Handling(alerted=(Clock.REVIEW_100.value,)))
+        assert alert(told, later) is Clock.ACKNOWLEDGE
+        assert alert(replace(told, handling=Handling(alerted=(Clock.REVIEW_100.value, Clock.ACKNOWLEDGE.value))), later) is None
 
     def test_the_time_runs_from_when_it_was_opened_last(self) -> None:
         reopened = unacknowledged(handling=Handling(transitions=(at("03-11 10:00"),)))

@@ -108,6 +108,20 @@ def test_a_decision_is_not_settled_before_the_log_is_known_up_to_its_change() ->
     assert world.live()[0].settled
 
 
+def test_the_measures_say_how_far_the_log_is_known_of_the_account_that_is_furthest_behind() -> None:
+    world, source = watching()
+    asking = FakeActivitySource(name="history", accounts=())
+    world.change(activity_sources=[source, asking])
+    source.complete_until = world.now
+    world.scan()
+    world.change(activity_sources=[source, asking, FakeActivitySource(name="new")])
+    known = status.measure(world.installation).activity
+    assert known.complete_until == {"trail": source.complete_until, "new": None}
+    assert known.synced == {"trail": world.now, "history": world.now, "new": None}
+    source.accounts = [ACCOUNT, "222222222222"]
+    assert status.measure(world.installation).activity.complete_until == {"trail": None, "new": None}
+
+
 def test_a_log_that_never_comes_holds_a_decision_back_for_a_day_and_no_longer() -> None:
     world, source = watching()
     source.broken = 0

@@ -214,3 +214,15 @@ def test_a_changed_file_is_refused_with_its_place(tmp_path: Path) -> None:
 def test_an_unknown_baseline_is_named() -> None:
     with pytest.raises(NotFoundError, match="production"):
         baselines.capture(settled_world().installation, "staging", ANA)
+
+
+def test_a_page_of_differences_looks_into_so_many_cells_and_says_that_more_may_come() -> None:
+    world = settled_world()
+    version = baseline_views.history(world.installation, "production")[0].id
+    world.put(BUCKETS, "new", Size=1)
+    world.scan()
+    first, following = baseline_views.page_of_differences(world.installation, version, most_cells=1)
+    assert (first, following) == ([], (BUCKETS, ""))
+    second, last = baseline_views.page_of_differences(world.installation, version, after=following, most_cells=1)
+    assert [item.id for item in second] == ["new"]
+    assert last is None

@@ -219,6 +219,37 @@ def _broken(_lease: object = None) -> object:
     raise StoreError("the disk is full")
 
 
+def test_the_numbers_say_how_the_review_stands_until_somebody_decides_about_a_missed_one() -> None:
+    world, id_, due = pending()
+
+    def stages() -> dict[str, int]:
+        tick(world)
+        return dict(status.measure(world.installation).handled.reviews)
+
+    assert stages() == {"running": 1}
+    world.now = due - 2 * HOUR
+    assert stages() == {"last_quarter": 1}
+    world.now = due + timedelta(seconds=1)
+    assert status.measure(world.installation).handled.reviews == {"overdue": 1}, "also before the clock strikes"
+    assert stages() == {"overdue": 1}
+    findings.ack(world.installation, id_, ANA)
+    assert stages() == {"overdue": 1}, "whoever has seen it has not reviewed it"
+    world.put(GROUPS, "one", Size=1, Rules=["a", "b"])
+    world.scan()
+    assert stages() == {}
+
+
+def test_the_numbers_say_how_many_acknowledgements_are_late() -> None:
+    world, found = drifted()
+    tick(world)
+    assert status.measure(world.installation).handled.acknowledge_late == 0
+    world.now += timedelta(hours=world.installation.policy.acknowledge_target_h)
+    tick(world)
+    assert status.measure(world.installation).handled.acknowledge_late == 1
+    findings.ack(world.installation, found.id, ANA)
+    assert status.measure(world.installation).handled.acknowledge_late == 0
+
+
 def test_the_numbers_say_what_is_due_and_how_fast_people_were() -> None:
     world, id_, due = pending()
     world.put(GROUPS, "two", Size=2, Rules=["a", "b"])

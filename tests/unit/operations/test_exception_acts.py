@@ -13,7 +13,7 @@ from driftwatch.domain.decision import Verdict
 from driftwatch.domain.exception import ExceptionRecord, ExceptionState
 from driftwatch.domain.finding import FindingState
 from driftwatch.domain.report import Event, FindingChanged
-from driftwatch.errors import NotFoundError, RefusedError
+from driftwatch.errors import InputError, NotFoundError, RefusedError
 from driftwatch.operations import approvals, baselines, exceptions, findings
 from tests.unit.operations.acts import covering, drifted, entries, finding, later, restarted, with_policy
 from tests.world import ANA, BEN, GROUPS, World
@@ -258,3 +258,11 @@ def test_listed_by_their_end() -> None:
     assert [item.id for item in exceptions.listed(world.installation, (ExceptionState.REQUESTED,))] == [short.id]
     assert isinstance(short.expires_at, datetime)
     assert findings.case(world.installation, found.id).finding.state is FindingState.OPEN
+
+
+@pytest.mark.parametrize("path", ["Size", "+", " /Size", "\ud800"])
+def test_a_path_that_is_no_pointer_is_refused_as_such(path: str) -> None:
+    world, found = drifted()
+    with pytest.raises(InputError, match="a path that starts with /"):
+        asked(world, found.id, paths=["/Size", path])
+    assert exceptions.listed(world.installation) == []

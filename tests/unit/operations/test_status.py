@@ -10,7 +10,7 @@ from driftwatch.domain.snapshot import CellState, GapReason
 from driftwatch.operations import describe, status
 from driftwatch.operations.scan import ScanOrder
 from driftwatch.operations.serving import scan_order, wanted
-from tests.world import ACCOUNT, BUCKETS, GROUPS, World, settled_world
+from tests.world import ACCOUNT, BUCKETS, GROUPS, FakeSource, World, settled_world
 
 SCOPE = (ACCOUNT, "eu-west-1")
 
@@ -96,6 +96,16 @@ def test_a_complete_scan_of_some_cells_is_not_a_complete_scan_of_all() -> None:
     assert measures.last_scan_ended_at == world.now
 
 
+def test_the_last_complete_scan_is_known_however_many_smaller_ones_came_since() -> None:
+    """Logged calls have cells scanned by themselves, a hundred times between two scans of everything."""
+    world = settled_world()
+    world.scan()
+    whole = world.now
+    for _ in range(120):
+        world.scan(0.1, order=scan_order(world.installation, [str(GROUPS)], "event", {}, "ana"))
+    assert status.measure(world.installation).last_complete_scan_ended_at == whole
+
+
 def test_a_scope_with_a_cell_that_was_never_read_completely_has_no_oldest_completion() -> None:
     world = settled_world()
     new = type(GROUPS)(scope=GROUPS.scope, type="AWS::Lambda::Function")
@@ -114,6 +124,15 @@ def test_cells_past_freshness_are_counted() -> None:
     measures = status.measure(world.installation)
     assert measures.scopes[SCOPE].past_freshness == 2
     assert measures.cells == {(ACCOUNT, "stale"): 2}
+
+
+def test_what_is_configured_and_was_never_read_is_not_left_out_of_the_measures() -> None:
+    world = settled_world()
+    world.change(accounts=[ACCOUNT, "222222222222"], sources=[*world.installation.sources, FakeSource(name="new")])
+    measures = status.measure(world.installation)
+    assert measures.unread_accounts == 1
+    assert measures.sources["new"].last_success_at is None
+    assert measures.sources["tickets"].last_success_at is not None
 
 
 # --- documents -------------------------------------------------------------------------------------------------------------------------

@@ -23,6 +23,9 @@ def test_every_number_comes_through() -> None:
     assert value(names, "driftwatch_exceptions", status="expired") == 0
     assert value(names, "driftwatch_exception_next_expiry_seconds") == 10 * 86_400
     assert value(names, "driftwatch_emergency_review_remaining_seconds") == 6 * 3600
+    stages = {stage: value(names, "driftwatch_emergency_reviews", stage=stage) for stage in ("running", "last_quarter", "overdue")}
+    assert stages == {"running": 2, "last_quarter": 1, "overdue": 0}
+    assert value(names, "driftwatch_acknowledgements_late") == 1
     assert value(names, "driftwatch_acknowledge_seconds_count") == 2
     assert value(names, "driftwatch_acknowledge_seconds_bucket", le="600.0") == 1
     assert value(names, "driftwatch_disposition_seconds_sum") == 7200

@@ -14,7 +14,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from driftwatch.domain.decision import Verdict
-from driftwatch.domain.report import ActivityMeasure, ActivityRead, FindingChanged, Measures, SourceSynced
+from driftwatch.domain.report import ActivityMeasure, ActivityRead, FindingChanged, Measures, NotifierTold, SourceSynced
 from driftwatch.domain.snapshot import CellState
 from driftwatch.telemetry.metrics import Metrics
 from driftwatch.telemetry.state import WORST_SHOWN, collapsed, coverage
@@ -77,6 +77,7 @@ def test_every_number_comes_through() -> None:
     assert value(found, "driftwatch_baseline_pending_drifts") == 1
     assert value(found, "driftwatch_records_set_aside", source="tickets") == 1
     assert value(found, "driftwatch_store_bytes") == 40_960
+    assert value(found, "driftwatch_accounts_unread") == 1
 
 
 def test_what_never_happened_is_so_long_ago_that_every_threshold_is_passed() -> None:
@@ -192,6 +193,7 @@ def test_no_documented_metric_is_gone() -> None:
     metrics.state(replace(measures(accounts=200), activity=logged))
     metrics.on(SourceSynced(source="tickets"))
     metrics.on(ActivityRead(source="trail", refused={"truncated": 1}))
+    metrics.on(NotifierTold(notifier="ops", results={"delivered": 1}))
     metrics.violations.labels("R1")
     metrics.ledger.export_ok.labels("file")
     metrics.ledger.exported_at.labels("file")

@@ -1,0 +1,1 @@
+"""The product listener: the HTTP API, and signing in."""
