@@ -166,6 +166,8 @@ class Watcher:
         rescanner: Rescanner | None = None
         known: Installation | None = None
         while not self._stopping.is_set():
+            if rescanner is not None and self._stopping.wait(rescanner.rest_s()):
+                break
             calls = self._backlog.take(AT_ONCE, DEBOUNCE_S, self._stopping)
             if not calls:
                 continue

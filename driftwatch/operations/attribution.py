@@ -38,14 +38,16 @@ class Explained:
 def explain(uow: UnitOfWork, drift: Drift, policy: Policy, people: Identities, now: datetime) -> Explained:
     """Every call that names the resource, weighed against each difference."""
     activities = {activity.id: activity for activity in naming(uow, drift, policy)}
-    events = [actor_event(uow, activity, drift, policy, people) for activity in activities.values()]
+    known = names(drift)
+    events = [actor_event(uow, activity, drift, policy, people, known) for activity in activities.values()]
     tolerance = timedelta(seconds=policy.clock_tolerance_s)
     return Explained(attribution=attribute(drift, events, tolerance=tolerance, now=now), activities=activities)
 
 
 def events(uow: UnitOfWork, drift: Drift, policy: Policy, people: Identities) -> list[ActorEvent]:
     """The calls that a decision on the drift is to look at."""
-    return [actor_event(uow, activity, drift, policy, people) for activity in naming(uow, drift, policy)]
+    known = names(drift)
+    return [actor_event(uow, activity, drift, policy, people, known) for activity in naming(uow, drift, policy)]
 
 
 def writers(uow: UnitOfWork, drift: Drift, policy: Policy, people: Identities, now: datetime) -> list[ActorEvent]:
@@ -100,8 +102,11 @@ def _here(activity: Activity, drift: Drift) -> bool:
     return any(drift.resource_id in touched.ids for touched in activity.resources if touched.type == drift.resource_type)
 
 
-def actor_event(uow: UnitOfWork, activity: Activity, drift: Drift, policy: Policy, people: Identities) -> ActorEvent:
+def actor_event(
+    uow: UnitOfWork, activity: Activity, drift: Drift, policy: Policy, people: Identities, known: frozenset[str] | None = None
+) -> ActorEvent:
     """A logged call as a decision sees it: its actor resolved through the role sessions of the log and the policy's identities.
+    `known` are the `names` of the drift, for whoever asks about many calls.
 
     An identity that is kept for emergencies (rule R15) stays the actor; who used it is on whose behalf it acted.
     """
@@ -119,7 +124,7 @@ def actor_event(uow: UnitOfWork, activity: Activity, drift: Drift, policy: Polic
         actor_kind=kind,
         on_behalf_of=behalf,
         invoked_by=actor.invoked_by,
-        paths=_paths(activity, drift),
+        paths=_paths(activity, drift, names(drift) if known is None else known),
         run_ref=actor.run_ref,
         read_only=activity.call is not CallClass.CONFIG,
         failed=activity.failed,
@@ -138,9 +143,8 @@ def resolved(actor: Actor, people: Identities) -> tuple[str | None, ActorKind]:
     return actor.principal, actor.kind
 
 
-def _paths(activity: Activity, drift: Drift) -> tuple[str, ...] | None:
+def _paths(activity: Activity, drift: Drift, known: frozenset[str]) -> tuple[str, ...] | None:
     """The paths that the call can have touched in this resource; None where somebody has yet to say so, or for what only events saw."""
-    known = names(drift)
     here = (touched for touched in activity.resources if touched.type == drift.resource_type)
     mine = [touched.paths for touched in here if not known.isdisjoint(touched.ids)]
     if drift.kind is DriftKind.TRANSIENT or not mine or any(paths is None for paths in mine):

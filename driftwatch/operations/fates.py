@@ -14,7 +14,7 @@ from typing import Final
 from driftwatch.domain.activity import Activity, Effect, Fate, Touched
 from driftwatch.domain.baseline import baseline_of
 from driftwatch.domain.drift import DriftKind
-from driftwatch.domain.finding import LIVE, Finding
+from driftwatch.domain.finding import Finding
 from driftwatch.domain.report import Event
 from driftwatch.domain.request import Lease
 from driftwatch.domain.resource import Cell
@@ -179,8 +179,8 @@ def _known(
     name = baseline_of(cell, installation.baselines)
     if name is None:
         return _Verdict(fate=Fate.UNWATCHED)
-    history = list(uow.findings.of_resource(name, cell, stored.id))
-    for finding in history:
+    earliest = activity.time - timedelta(seconds=installation.policy.clock_tolerance_s)  # what was found before is not of its making
+    for finding in uow.findings.of_resource(name, cell, stored.id, earliest):
         if finding.drift.kind is not DriftKind.TRANSIENT and _explains(uow, decider, installation, finding, activity, now):
             return _Verdict(fate=Fate.MATCHED, finding=finding.id)
     seen_after = stored.since[1] > activity.time
@@ -188,7 +188,8 @@ def _known(
         return _Verdict(fate=Fate.PENDING)
     if uow.baselines.part(name, cell) is None:
         return _Verdict(fate=Fate.PENDING)
-    if not any(finding.state in LIVE for finding in history) and any(True for _ in uow.observations.mismatches(cell, name, [stored.id])):
+    off = any(True for _ in uow.observations.mismatches(cell, name, [stored.id]))
+    if off and not any(True for _ in uow.findings.live_of(name, cell, [stored.id])):
         status = uow.cells.get(cell)  # it was read, and is not judged yet; or the policy ignores how it differs
         return _Verdict(fate=Fate.PENDING if status and status.reason == NOT_JUDGED else Fate.UNWATCHED)
     if seen_after:

@@ -87,6 +87,12 @@ class Rescanner:
             self._evidence = evidence(self._installation)
         return self._evidence
 
+    def rest_s(self) -> float:
+        """Seconds until a round may begin without having to wait for its change sources: whoever waits them out has more in one round."""
+        if self._synced_at is None:
+            return 0.0
+        return max(0.0, (min(self._synced_at + SYNC_EVERY - self._installation.clock(), SYNC_EVERY)).total_seconds())
+
     def run(
         self,
         wanted: Mapping[Cell, Collection[str]],
@@ -182,10 +188,8 @@ class Rescanner:
 
     def _renew_evidence(self, report: Report) -> None:
         """Reads the change sources. They may know of a change only when they were read after it: earlier, no verdict would be certain."""
-        if self._synced_at is not None:
-            early = self._synced_at + SYNC_EVERY - self._installation.clock()
-            if early > timedelta(0):
-                self._sleep(min(early, SYNC_EVERY).total_seconds())
+        if early := self.rest_s():
+            self._sleep(early)
         self._synced_at = self._installation.clock()
         changes.sync(self._installation, report)
         self._evidence = evidence(self._installation)

@@ -22,8 +22,8 @@ class Findings(Protocol):
     def live_of_types(self, types: Collection[str]) -> Iterator[Finding]:
         """The live findings of these resource types, the oldest first."""
 
-    def of_resource(self, baseline: str, cell: Cell, resource: str) -> Sequence[Finding]:
-        """The latest findings of one resource, closed ones, too, the newest first; a hundred at most."""
+    def of_resource(self, baseline: str, cell: Cell, resource: str, since: datetime) -> Iterator[Finding]:
+        """The findings of one resource, closed ones, too, that were first seen at this time or later; the oldest first."""
 
     def all(self, states: Sequence[FindingState] = ()) -> Iterator[Finding]: ...
     def page(self, wanted: FindingSelection, after: tuple[datetime, str] | None, limit: int) -> Sequence[Finding]:

@@ -49,11 +49,12 @@ class SqlFindings:
         for row in self._session.stream(_WHOLE.where(mine, LIVE_ONLY).order_by(findings.c.resource, findings.c.id)):
             yield _finding(row)
 
-    def of_resource(self, baseline: str, cell: Cell, resource: str) -> Sequence[Finding]:
-        """The latest findings of one resource, closed ones, too, the newest first; a hundred at most."""
+    def of_resource(self, baseline: str, cell: Cell, resource: str, since: datetime) -> Iterator[Finding]:
+        """The findings of one resource, closed ones, too, that were first seen at this time or later; the oldest first."""
         mine = (findings.c.baseline == baseline, findings.c.cell == self._session.cell(cell), findings.c.resource == resource)
-        newest = _WHOLE.where(*mine).order_by(findings.c.first_seen.desc(), findings.c.id.desc()).limit(100)
-        return [_finding(row) for row in self._session.all(newest)]
+        wanted = _WHOLE.where(*mine, findings.c.first_seen >= since).order_by(findings.c.first_seen, findings.c.id)
+        for row in self._session.stream(wanted):
+            yield _finding(row)
 
     def live_of(self, baseline: str, cell: Cell, resources: Collection[str]) -> Iterator[Finding]:
         """The live findings of these resources of a cell, by their ids there; ordered by id."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import queue
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -109,7 +111,7 @@ def measure(store: str, *, rate: int, seconds: int) -> dict[str, Any]:
         asks = Asks(lambda _cells, _why: None, lambda _cells: None)
         watcher = Watcher("benchmark", lambda: made, Metrics(), told.report, stopping, asks, time.monotonic)
         watcher.start()
-        received = _changes(ec2, groups, source, rate, rate * seconds)
+        received = _changes(groups, source, rate, rate * seconds)
         _settle(told, received)
         stopping.set()
         watcher.join(10)
@@ -124,18 +126,30 @@ def _baselined(made: Installation) -> None:
     approvals.approve(made, version.id, BEN, seen_hash=version.content_hash)
 
 
-def _changes(ec2: Any, groups: list[str], source: PushedSource, rate: int, number: int) -> dict[int, float]:
-    """Opens one port after the other, at the rate; answers with when each call was told, by port."""
-    received: dict[int, float] = {}
+def change(groups: list[str], rate: int, number: int) -> None:
+    """Opens one port after the other, at the rate, and prints the number of each change once it is made."""
+    ec2 = boto3.client("ec2", region_name=REGION)
     begun = time.monotonic()
     for count in range(number):
         time.sleep(max(0.0, begun + count / rate - time.monotonic()))
         port, group = FIRST_PORT + count, groups[count % len(groups)]
         rule = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
-        received[port] = time.monotonic()
-        name = "AuthorizeSecurityGroupIngress"
-        source.pushed.put(call(datetime.now(UTC), TYPE, group, name=name, paths=["/IpPermissions"], account=ACCOUNT, region=REGION))
+        print(count, flush=True)
+
+
+def _changes(groups: list[str], source: PushedSource, rate: int, number: int) -> dict[int, float]:
+    """Has a process of its own make the changes, since whoever changes an account is no part of driftwatch; answers with when each call
+    was told, by port."""
+    received: dict[int, float] = {}
+    program = f"from tests.benchmarks.latency import change; change({groups!r}, {rate}, {number})"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as maker:
+        for line in maker.stdout or ():
+            count = int(line)
+            received[FIRST_PORT + count] = time.monotonic()
+            name, group = "AuthorizeSecurityGroupIngress", groups[count % len(groups)]
+            source.pushed.put(call(datetime.now(UTC), TYPE, group, name=name, paths=["/IpPermissions"], account=ACCOUNT, region=REGION))
+    assert len(received) == number
     return received
 
 

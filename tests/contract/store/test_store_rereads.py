@@ -208,15 +208,16 @@ def test_the_live_findings_of_some_resources(store: SqlStore) -> None:
         assert not list(work.findings.live_of("main", Cell(scope=Scope(account="9", region="x"), type="T"), names))
 
 
-def test_the_history_of_a_resource_is_newest_first(store: SqlStore) -> None:
+def test_the_history_of_a_resource_begins_when_it_is_asked_to_and_is_oldest_first(store: SqlStore) -> None:
     with store.write() as work:
-        for number in range(102):
-            closed = finding(f"f{number:03}", resource="r", state=FindingState.REVERTED, first_seen=at(number))
+        for number in range(4):
+            closed = finding(f"f{number}", resource="r", state=FindingState.REVERTED, first_seen=at(number))
             work.findings.save(closed)
-        work.findings.save(finding("live", resource="r", first_seen=at(101)))
-        work.findings.save(finding("another", resource="s", resource_id="arn:s"))
-        found = [item.id for item in work.findings.of_resource("main", C, "r")]
-    assert (found[:3], len(found)) == (["live", "f101", "f100"], 100)
+        work.findings.save(finding("live", resource="r", first_seen=at(3)))
+        work.findings.save(finding("another", resource="s", resource_id="arn:s", first_seen=at(3)))
+        assert [item.id for item in work.findings.of_resource("main", C, "r", at(2))] == ["f2", "f3", "live"]
+        assert next(iter(work.findings.of_resource("main", C, "r", at(0)))).id == "f0"
+        assert not list(work.findings.of_resource("main", C, "r", at(4)))
 
 
 # --- costs -------------------------------------------------------------------------------------------------------------------------------
@@ -243,7 +244,7 @@ def test_a_few_resources_of_a_large_cell_are_looked_up(store: SqlStore) -> None:
         assert len(list(work.observations.present(C, ["id-0007"]))) == 1
         assert not list(work.observations.mismatches(C, "main", ["id-0007", "none"]))
         assert len(list(work.findings.live_of("main", C, ["id-0007"]))) == 1
-        assert len(work.findings.of_resource("main", C, "id-0007")) == 1
+        assert len(list(work.findings.of_resource("main", C, "id-0007", at(0)))) == 1
     event.remove(store._engine, "before_cursor_execute", note)
     with store._engine.connect() as connection:
         plans = [
