@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -24,7 +26,7 @@ from driftwatch.errors import SourceError
 from driftwatch.operations import approvals, baselines, findings, status
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.scan import ScanOrder, scan
-from driftwatch.stores.sqlite import copy_into
+from driftwatch.stores.sqlite import copy_into, image_of
 from driftwatch.stores.store import SqlStore, empty_store, open_store
 from tests.builders import policy
 from tests.fakes import TEST_KEY_ID, FakeCollector
@@ -71,14 +73,16 @@ _FREE: list[Engine] = []
 """Engines of stores in memory that nobody holds any more: one that has compiled its statements once is worth half of a short test."""
 
 
-def _memory_store() -> SqlStore:
+def _memory_store(image: bytes | None) -> SqlStore:
     if _FREE:
         engine = _FREE.pop()
-        copy_into(engine, empty_store())
+        copy_into(engine, image or empty_store())
         store = SqlStore(engine)
     else:
         store = open_store("sqlite://")
         engine = store._engine
+        if image is not None:
+            copy_into(engine, image)
     weakref.finalize(store, _FREE.append, engine)
     return store
 
@@ -86,13 +90,13 @@ def _memory_store() -> SqlStore:
 class World:
     """One installation and its surroundings. `now` moves only when a test moves it. Baselines change by people, unless a test says so."""
 
-    def __init__(self, *, url: str = "sqlite://", preset: str = "startup", **overrides: object) -> None:
+    def __init__(self, *, url: str = "sqlite://", preset: str = "startup", image: bytes | None = None, **overrides: object) -> None:
         self.clock = StandingClock()
         self.collector = FakeCollector(now=self.clock)
         self.source = FakeSource()
-        self.store = _memory_store() if url == "sqlite://" else open_store(url)
+        self.store = _memory_store(image) if url == "sqlite://" else open_store(url)
         self.events: list[Event] = []
-        numbers = itertools.count(1)
+        self.numbers = itertools.count(1)
         chosen = policy(preset)
         by_people = replace(chosen.baseline, auto_promote=AutoPromote.OFF)
         made: Policy = with_people(replace(chosen, settle_s=0, baseline=by_people), PEOPLE)
@@ -112,7 +116,7 @@ class World:
             scan_deadline_s=600.0,
             key_id=TEST_KEY_ID,
             clock=self.clock,
-            new_id=lambda prefix: f"{prefix}-{next(numbers):05d}",
+            new_id=lambda prefix: f"{prefix}-{next(self.numbers):05d}",
         )
         if overrides:
             self.installation = replace(self.installation, **overrides)  # type: ignore[arg-type]
@@ -159,9 +163,29 @@ class World:
             return [entry.type for entry in uow.ledger.entries()]
 
 
+_SETTLED: dict[str, tuple[bytes, World]] = {}
+"""Settled worlds, once they were made, with their stores' images: hundreds of tests begin with one."""
+
+
 def settled_world(**overrides: object) -> World:
     """Two cells with two resources each, scanned and baselined."""
-    world = World(**overrides)  # type: ignore[arg-type]
+    if not overrides.keys() <= {"preset", "register"}:
+        return _settled(World(**overrides))  # type: ignore[arg-type]
+    image, first = _SETTLED.get(key := repr(sorted(overrides.items()))) or _SETTLED.setdefault(key, _kept(overrides))
+    world = World(image=image, **overrides)  # type: ignore[arg-type]
+    world.now, world.events, world.collector = first.now, list(first.events), copy.deepcopy(first.collector)
+    world.numbers = copy.copy(first.numbers)
+    world.collector.now = world.clock
+    world.change(collector=world.collector)
+    return world
+
+
+def _kept(overrides: Mapping[str, object]) -> tuple[bytes, World]:
+    world = _settled(World(**overrides))  # type: ignore[arg-type]
+    return image_of(world.store._engine), world
+
+
+def _settled(world: World) -> World:
     for cell in (GROUPS, BUCKETS):
         for id_ in ("one", "two"):
             world.put(cell, id_, Size=1, Rules=["a", "b"])

@@ -29,7 +29,9 @@ RETRY = Outcome(result=Result.RETRY, why="503")
 def noisy(notifier: FakeNotifier | None = None, routing: Routing = ROUTING) -> tuple[World, FakeNotifier]:
     """A settled world with one notifier."""
     made = notifier or FakeNotifier()
-    return settled_world(routing=routing, notifiers=[made]), made
+    world = settled_world()
+    world.change(routing=routing, notifiers=[made])
+    return world, made
 
 
 def drift(world: World, *ids: str, size: int = 2, minutes: float = 10) -> None:
