@@ -154,11 +154,11 @@ def test_who_dawdles_is_cut_off(opened: Open, monkeypatch: pytest.MonkeyPatch) -
     listener = opened()
     for first in (b"", GET, POST + b"Content-Length: 5\r\n\r\na"):
         began = time.monotonic()
-        with socket.create_connection(("127.0.0.1", port_of(listener)), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", port_of(listener)), timeout=20) as connection:
             connection.sendall(first)
             while connection.recv(65_536):
                 pass
-        assert 0.3 < time.monotonic() - began < 3, first
+        assert 0.3 < time.monotonic() - began < 8, first
 
 
 def test_dawdlers_without_number_cost_a_place_each_and_no_more(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -252,7 +252,7 @@ def test_a_stop_in_the_middle_of_a_scan_marks_it_aborted_and_its_request_waits_f
         request = hang(stage)
         began = time.monotonic()
         assert daemon.stop(), "a call that was cut lets its scan end by itself"
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
     assert cut.is_set()
     assert last_scan(stage).status is ScanStatus.ABORTED
     assert stage.request(request.id).state is RequestState.PENDING
@@ -276,7 +276,7 @@ def test_a_stop_while_a_call_hangs_for_good_still_ends_in_time_and_marks_the_sca
         request = hang(stage)
         began = time.monotonic()
         assert not daemon.stop(), "the thread hangs; the process has to be left"
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
         assert last_scan(stage).status is ScanStatus.ABORTED
         assert stage.request(request.id).state is RequestState.PENDING
         assert not serving.scan_runs(stage.world.installation)

@@ -91,7 +91,7 @@ def test_one_that_hangs_holds_up_neither_the_others_nor_a_stop(stage: Stage) -> 
         wait_until(lambda: good.sent and hanging.entered.is_set())
         began = time.monotonic()
         daemon.stop()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
     hanging.release.set()
 
 

