@@ -40,7 +40,7 @@ from tests.faults.oracle import DROPPED, CellModel, Document, Fault, Model, kind
 from tests.world import ACCOUNT, ANA, BEN, World
 
 SEED = int(os.environ.get("DRIFTWATCH_TEST_SEED", "20260310"))
-EXAMPLES = int(os.environ.get("DRIFTWATCH_TEST_EXAMPLES", "9"))
+EXAMPLES = int(os.environ.get("DRIFTWATCH_TEST_EXAMPLES", "6"))
 """Worlds in each of the tests below."""
 SHRINK = "DRIFTWATCH_TEST_SHRINK" in os.environ
 """Whether a failure is made as short as possible, which takes minutes."""

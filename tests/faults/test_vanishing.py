@@ -13,7 +13,7 @@ from driftwatch.domain.snapshot import CellState
 from tests.world import ACCOUNT, World
 
 SEED = int(os.environ.get("DRIFTWATCH_TEST_SEED", "20260310"))
-SCANS = int(os.environ.get("DRIFTWATCH_TEST_SCANS", "300"))
+SCANS = int(os.environ.get("DRIFTWATCH_TEST_SCANS", "150"))
 VANISHES, DELETED = 0.1, 0.02
 LATEST = 2
 """Further scans within which a deletion is found."""
