@@ -79,8 +79,8 @@ def _is_ours(names: Iterable[str], sources: Collection[str]) -> bool:
     return any(name in sources or name.rpartition(":")[2] in sources or name.rpartition("/")[2] in sources for name in names)
 
 
-def blind_cells(cells: Iterable[Cell], drifts: Iterable[Drift]) -> dict[Cell, Blinds]:
-    """The cells that live findings about what was turned off make blind to changes between two scans.
+def blind_scopes(scopes: Iterable[tuple[str, str]], drifts: Iterable[Drift]) -> dict[tuple[str, str], Blinds]:
+    """The accounts x regions that live findings about what was turned off make blind to changes between two scans.
 
     A recorder and a detector see their own region, all else the whole account: a trail is rarely of one region, and too wide a warning
     is the safer one.
@@ -92,5 +92,12 @@ def blind_cells(cells: Iterable[Cell], drifts: Iterable[Drift]) -> dict[Cell, Bl
             by_scope.setdefault((drift.account, drift.region if one_region else GLOBAL), drift.blinds)
     if not by_scope:
         return {}
-    found = ((cell, by_scope.get((cell.account, GLOBAL)) or by_scope.get((cell.account, cell.region))) for cell in cells)
-    return {cell: what for cell, what in found if what}
+    found = ((scope, by_scope.get((scope[0], GLOBAL)) or by_scope.get(scope)) for scope in scopes)
+    return {scope: what for scope, what in found if what}
+
+
+def blind_cells(cells: Iterable[Cell], drifts: Iterable[Drift]) -> dict[Cell, Blinds]:
+    """The cells of `blind_scopes`."""
+    wanted = list(cells)
+    blind = blind_scopes({(cell.account, cell.region) for cell in wanted}, drifts)
+    return {cell: blind[cell.account, cell.region] for cell in wanted if (cell.account, cell.region) in blind}

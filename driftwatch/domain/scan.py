@@ -129,7 +129,12 @@ class CellStatus:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellCount:
     """Some cells that have a state in common. `oldest` is when the complete reading ended that is the oldest of their last ones; None where
-    one of them was never read completely."""
+    one of them was never read completely. `late` counts those without a complete reading that is fresh."""
 
     cells: int
     oldest: datetime | None
+    late: int
+
+
+CellCounts = Mapping[tuple[str, str, CellState], CellCount]
+"""By account, region and state."""

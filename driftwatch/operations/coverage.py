@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Final
 
 from driftwatch.domain.blinding import blind_cells
 from driftwatch.domain.canonical import utc_text
 from driftwatch.domain.resource import Cell, Json
-from driftwatch.domain.scan import CellCount
+from driftwatch.domain.scan import CellCounts
 from driftwatch.domain.selection import CellSelection
 from driftwatch.domain.snapshot import CellState
 from driftwatch.operations import describe, remedies
@@ -21,14 +20,6 @@ from driftwatch.operations.remedies import Actions
 GAPS_SHOWN: Final = 20
 """Gaps that are told of one cell; a denied detail may be missing of each of its resources."""
 GRADES: Final = tuple(state.value for state in CellState)
-
-Counts = Mapping[tuple[str, str, CellState], CellCount]
-"""The cells of each account, region and state."""
-
-
-def fresh_since(installation: Installation) -> datetime:
-    """Readings that ended before this no longer count."""
-    return installation.clock() - timedelta(seconds=installation.freshness_s)
 
 
 def page(
@@ -63,7 +54,7 @@ def coverage(installation: Installation, accounts: Sequence[str], wanted: CellSe
     return documents
 
 
-def states(counts: Counts) -> dict[str, int]:
+def states(counts: CellCounts) -> dict[str, int]:
     """How many cells are in which state, everywhere; every state is named."""
     summed = dict.fromkeys(GRADES, 0)
     for (_, _, state), counted in counts.items():
@@ -71,7 +62,7 @@ def states(counts: Counts) -> dict[str, int]:
     return summed
 
 
-def _region(counts: Counts, account: str, region: str) -> Json:
+def _region(counts: CellCounts, account: str, region: str) -> Json:
     here = {key: counted for key, counted in counts.items() if key[:2] == (account, region)}
     read = [counted.oldest for (_, _, state), counted in here.items() if state is not CellState.NOT_ENABLED]
     oldest = None if None in read else min((at for at in read if at), default=None)

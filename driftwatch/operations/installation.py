@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from driftwatch.documents.people import People
 from driftwatch.domain.authorization.policy import Policy
@@ -60,3 +60,8 @@ class Installation:
     """Who is told of what; it names the notifiers."""
     clock: Callable[[], datetime]
     new_id: Callable[[str], str]
+
+    @property
+    def fresh_since(self) -> datetime:
+        """Readings that ended before this no longer count."""
+        return self.clock() - timedelta(seconds=self.freshness_s)

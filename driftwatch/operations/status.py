@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from driftwatch.domain.authorization.clocks import Clock, review_over
 from driftwatch.domain.authorization.exception_lifecycle import ExceptionStatus
@@ -20,7 +21,8 @@ from driftwatch.domain.freshness import NOT_CONFIGURED, aged
 from driftwatch.domain.notification import Delivery, DeliveryMeasure
 from driftwatch.domain.report import ActivityMeasure, HandledMeasure, Measures, ScopeMeasure, SourceMeasure
 from driftwatch.domain.resource import Cell
-from driftwatch.domain.scan import CellStatus, Scan
+from driftwatch.domain.scan import CellCount, CellCounts, CellStatus, Scan
+from driftwatch.domain.selection import CellSelection
 from driftwatch.domain.snapshot import CellState, Gap
 from driftwatch.operations import policies, population
 from driftwatch.operations.installation import Installation
@@ -60,11 +62,10 @@ class Overview:
 
 def statuses(installation: Installation) -> list[CellStatus]:
     """Every cell with its state as of now: what was found out too long ago is stale, whatever it said."""
-    now = installation.clock()
+    since = installation.fresh_since
     with installation.store.read() as uow:
         known = list(uow.cells.all())
-    fresh_since = now - timedelta(seconds=installation.freshness_s)
-    return [aged(status, fresh_since) for status in known]
+    return [aged(status, since) for status in known]
 
 
 def exit_code(installation: Installation, cells: Iterable[CellStatus]) -> int:
@@ -83,7 +84,7 @@ def exit_code(installation: Installation, cells: Iterable[CellStatus]) -> int:
 def overview(installation: Installation) -> Overview:
     """The state of the installation, read from the store alone."""
     cells = sorted(statuses(installation), key=lambda status: status.cell)
-    unread = _unread(installation, cells)
+    unread = _unread(installation, {status.cell.account for status in cells})
     with installation.store.read() as uow:
         findings = tuple(uow.findings.all(tuple(LIVE)))
         latest = uow.scans.latest()
@@ -99,39 +100,38 @@ def overview(installation: Installation) -> Overview:
         unread_accounts=unread,
         uncontrolled_accounts=tuple(account for account in installation.accounts if production is not None and account not in production),
         blind=blind_cells([status.cell for status in cells], [finding.drift for finding in findings]),
-        activity=population.measure(installation, [status.cell for status in cells]),
+        activity=population.measure(installation, Counter((status.cell.account, status.cell.region) for status in cells)),
         deliveries=queues,
         quarantined=refused,
         store=dict(installation.store.describe()),
     )
 
 
-def _unread(installation: Installation, cells: Iterable[CellStatus]) -> tuple[str, ...]:
-    known = {status.cell.account for status in cells}
+def _unread(installation: Installation, known: Collection[str]) -> tuple[str, ...]:
     return tuple(account for account in installation.accounts if account not in known)
 
 
 def measure(installation: Installation) -> Measures:
     """The state in numbers, as the metrics show it."""
-    cells = statuses(installation)
+    counts, gaps, wanted = _counted(installation)
+    scopes = _scopes(counts, installation.clock())
     over = len(policies.expired(installation))
     size = int(installation.store.describe().get("size_bytes", "0"))
     with installation.store.read() as uow:
         scans = list(uow.scans.latest(SCANS_LOOKED_AT))
-        whole = uow.scans.last_complete(sum(1 for status in cells if status.reason != NOT_CONFIGURED))
+        whole = uow.scans.last_complete(wanted)
         active = {pattern.name: version for pattern in installation.baselines if (version := uow.baselines.active(pattern.name))}
-        counts = dict(uow.findings.counts())
+        found = dict(uow.findings.counts())
         live, closed = list(uow.findings.standings()), list(uow.findings.closed_since(installation.clock() - HANDLED_WITHIN))
         exceptions = list(uow.exceptions.all())
         sources = {source.name: source for source in uow.changes.sources()}
         queues = _queues(uow, installation)
-    scopes = _scopes(cells, installation)
     completions = [scope.oldest_completion for scope in scopes.values()]
     return Measures(
         at=installation.clock(),
-        cells=Counter((status.cell.account, status.state.value) for status in cells),
-        gaps=Counter(status.reason or "unnamed" for status in cells if status.state is CellState.UNKNOWN),
-        findings=counts,
+        cells=_summed(((account, state.value), counted.cells) for (account, _, state), counted in counts.items()),
+        gaps=gaps,
+        findings=found,
         first_seen=tuple(item.first_seen for item in live),
         oldest_completion=None if None in completions else min((item for item in completions if item), default=None),
         last_scan_ended_at=next((scan.ended_at for scan in scans if scan.ended_at), None),
@@ -140,8 +140,8 @@ def measure(installation: Installation) -> Measures:
         sources={source.name: _source(sources.get(source.name)) for source in installation.sources},
         store_bytes=size,
         scopes=scopes,
-        unread_accounts=len(_unread(installation, cells)),
-        activity=population.measure(installation, [status.cell for status in cells]),
+        unread_accounts=len(_unread(installation, {account for account, _, _ in counts})),
+        activity=population.measure(installation, {scope: sum(measure.states.values()) for scope, measure in scopes.items()}),
         deviations={"current": len(installation.policy.deviations) - over, "expired": over},
         handled=_handled(live, closed, exceptions, installation.clock()),
         deliveries=queues,
@@ -195,16 +195,42 @@ def _disposed_at(item: Standing) -> datetime | None:
     return item.handling.disposed_at or (None if item.state is FindingState.SUPERSEDED else item.closed_at)
 
 
-def _scopes(cells: Iterable[CellStatus], installation: Installation) -> dict[tuple[str, str], ScopeMeasure]:
-    grouped: dict[tuple[str, str], list[CellStatus]] = {}
-    for status in cells:
-        grouped.setdefault((status.cell.account, status.cell.region), []).append(status)
-    now = installation.clock()
-    return {scope: _scope(members, now, installation.freshness_s) for scope, members in grouped.items()}
+def _counted(installation: Installation) -> tuple[CellCounts, dict[str, int], int]:
+    """The cells by account, region and state; those that are unknown by reason; and how many are configured still.
+
+    Counted in the database, each account in a read of its own, so that none of them lasts and a million cells take no memory here.
+    """
+    since = installation.fresh_since
+    counts: dict[tuple[str, str, CellState], CellCount] = {}
+    reasons: Counter[tuple[CellState, str | None]] = Counter()
+    with installation.store.read() as uow:
+        accounts = uow.cells.accounts()
+    for account in accounts:
+        with installation.store.read() as uow:
+            here = CellSelection(fresh_since=since, accounts=(account,))
+            counts.update(uow.cells.counts(here))
+            reasons.update(uow.cells.tally(here))
+    gaps = _summed((reason or "unnamed", number) for (state, reason), number in reasons.items() if state is CellState.UNKNOWN)
+    return counts, gaps, sum(number for (_, reason), number in reasons.items() if reason != NOT_CONFIGURED)
 
 
-def _scope(cells: list[CellStatus], now: datetime, freshness_s: float) -> ScopeMeasure:
-    ended = [status.complete_ended_at for status in cells if status.state is not CellState.NOT_ENABLED]
-    late = sum(1 for at in ended if at is None or (now - at).total_seconds() > freshness_s)
+def _summed(numbers: Iterable[tuple[Any, int]]) -> dict[Any, int]:
+    summed: Counter[Any] = Counter()
+    for key, number in numbers:
+        summed[key] += number
+    return summed
+
+
+def _scopes(counts: CellCounts, now: datetime) -> dict[tuple[str, str], ScopeMeasure]:
+    grouped: dict[tuple[str, str], dict[CellState, CellCount]] = {}
+    for (account, region, state), counted in counts.items():
+        grouped.setdefault((account, region), {})[state] = counted
+    return {scope: _scope(states, now) for scope, states in grouped.items()}
+
+
+def _scope(states: Mapping[CellState, CellCount], now: datetime) -> ScopeMeasure:
+    read = [counted for state, counted in states.items() if state is not CellState.NOT_ENABLED]
+    ended = [counted.oldest for counted in read]
     oldest = now if not ended else None if None in ended else min(at for at in ended if at)
-    return ScopeMeasure(states=Counter(status.state.value for status in cells), past_freshness=late, oldest_completion=oldest)
+    numbers = {state.value: counted.cells for state, counted in states.items()}
+    return ScopeMeasure(states=numbers, past_freshness=sum(counted.late for counted in read), oldest_completion=oldest)

@@ -14,7 +14,6 @@ from driftwatch.domain.resource import Json
 from driftwatch.domain.selection import CellSelection, FindingSelection
 from driftwatch.domain.snapshot import CellState
 from driftwatch.operations import policies, population, requests
-from driftwatch.operations.coverage import fresh_since
 from driftwatch.operations.installation import Installation
 from driftwatch.operations.status import COVERED_CODE, COVERED_STATES, INCOMPLETE_CODE, UNCOVERED_CODE
 
@@ -44,7 +43,7 @@ def status_document(installation: Installation, accounts: tuple[str, ...]) -> Js
         "cells": {state.value: sum(n for (of, _), n in counted.cells.items() if of is state) for state in CellState},
         "gaps": {why or "unnamed": n for (state, why), n in sorted(counted.cells.items(), key=str) if state is CellState.UNKNOWN},
         "findings": dict(counted.verdicts),
-        "activity": activity_document(population.measure(installation, ())) if whole else None,
+        "activity": activity_document(population.measure(installation, {})) if whole else None,
         "unread_accounts": list(counted.unread),
         "not_controlled_accounts": [account for account in accounts if production is not None and account not in production],
         "policy": {
@@ -76,7 +75,7 @@ def activity_document(known: ActivityMeasure) -> Json:
 def _counted(installation: Installation, accounts: tuple[str, ...], *, whole: bool) -> _Counted:
     some = None if whole else accounts
     with installation.store.read() as uow:
-        cells = uow.cells.tally(CellSelection(fresh_since=fresh_since(installation), accounts=some))
+        cells = uow.cells.tally(CellSelection(fresh_since=installation.fresh_since, accounts=some))
         found = uow.findings.tally(FindingSelection(states=tuple(LIVE), accounts=some))
         read = uow.cells.read_at_all(accounts)
     verdicts: Counter[str] = Counter()

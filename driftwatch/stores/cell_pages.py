@@ -30,10 +30,12 @@ def page(wanted: CellSelection, after: Cell | None, limit: int) -> Select[Any]:
 
 
 def counts(wanted: CellSelection) -> Select[Any]:
-    """The number of cells, of those that were ever read completely, and the oldest of these readings, by account, region and state."""
+    """The number of cells, of those that were ever read completely and of late, and the oldest of these readings; by account, region and
+    state."""
     group = (cells.c.account, cells.c.region, _state(wanted.fresh_since).label("now"))
     completed = cell_status.c.complete_ended_at
-    measured = (func.count().label("number"), func.count(completed).label("completed"), func.min(completed).label("oldest"))
+    fresh = func.count(case((completed >= wanted.fresh_since, 1))).label("fresh")
+    measured = (func.count().label("number"), func.count(completed).label("completed"), fresh, func.min(completed).label("oldest"))
     return select(*group, *measured).select_from(cell_status).join(cells).where(*_criteria(wanted)).group_by(*group)
 
 
@@ -46,7 +48,7 @@ def tally(wanted: CellSelection) -> Select[Any]:
 
 
 def count_of(row: Row[Any]) -> CellCount:
-    return CellCount(cells=row.number, oldest=row.oldest if row.completed == row.number else None)
+    return CellCount(cells=row.number, oldest=row.oldest if row.completed == row.number else None, late=row.number - row.fresh)
 
 
 def first_gaps(wanted: Collection[int], most: int) -> Select[Any]:

@@ -120,6 +120,14 @@ class SqlCells:
         one = select(cells.c.cell).join(cell_status).limit(1)
         return {account for account in accounts if self._session.one(one.where(cells.c.account == account))}
 
+    def accounts(self) -> Sequence[str]:
+        """The accounts of all cells, in order. Each is a step in an index, however many cells there are."""
+        found: list[str] = []
+        following = select(cells.c.account).order_by(cells.c.account).limit(1)
+        while row := self._session.one(following.where(cells.c.account > found[-1]) if found else following):
+            found.append(row.account)
+        return found
+
     def progress(self, scan_id: str) -> tuple[int, int]:
         """How many cells the scan has read so far, and how many there are."""
         read = select(func.count(cell_readings.c.cell.distinct())).where(cell_readings.c.scan_id == scan_id)

@@ -37,7 +37,7 @@ def show(
     chosen = {"state": _kept(state), "account": _kept(account), "region": _kept(region), "type": _kept(type)}
     states = tuple(CellState(item) for item in chosen["state"] if item in set(CellState)) or NOT_GOOD
     wanted = CellSelection(
-        fresh_since=coverage.fresh_since(caller.installation),
+        fresh_since=caller.installation.fresh_since,
         states=states,
         accounts=looked_into(caller, chosen["account"]),
         regions=tuple(chosen["region"]),

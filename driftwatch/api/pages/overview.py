@@ -61,7 +61,7 @@ def _map(caller: Caller) -> list[dict[str, Any]]:
 
 
 def _fresh(caller: Caller) -> Any:
-    return coverage.fresh_since(caller.installation)
+    return caller.installation.fresh_since
 
 
 def rows(documents: list[Any]) -> list[dict[str, Any]]:

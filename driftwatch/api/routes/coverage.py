@@ -41,7 +41,7 @@ def cells(
 ) -> Response:
     """Cells with what was not read of them and what that needs, ordered by account, region and type, a page at a time."""
     wanted = CellSelection(
-        fresh_since=coverage.fresh_since(caller.installation),
+        fresh_since=caller.installation.fresh_since,
         states=tuple(state or ()),
         reasons=tuple(reason or ()),
         accounts=looked_into(caller, account),
@@ -65,7 +65,7 @@ def overview(
     """The configured accounts, region by region, with the number of cells in each state; a page of accounts at a time."""
     (after,) = parts_of(cursor, 1) or ("",)
     waiting = [known for known in sorted(caller.accounts) if known > after and (not account or known in account)]
-    wanted = CellSelection(fresh_since=coverage.fresh_since(caller.installation), regions=tuple(region or ()), types=tuple(type or ()))
+    wanted = CellSelection(fresh_since=caller.installation.fresh_since, regions=tuple(region or ()), types=tuple(type or ()))
     documents = coverage.coverage(caller.installation, waiting[:limit], wanted)
     return tagged(request, {"accounts": documents, "next": cursor_of(waiting[limit - 1]) if len(waiting) > limit else None})
 

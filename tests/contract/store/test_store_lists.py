@@ -10,6 +10,7 @@ import pytest
 from driftwatch.domain.decision import Verdict
 from driftwatch.domain.finding import FindingState
 from driftwatch.domain.freshness import NOT_CONFIGURED, TOO_LONG, aged
+from driftwatch.domain.resource import Cell, Scope
 from driftwatch.domain.scan import CellCount, CellStatus, Scan
 from driftwatch.domain.selection import CellSelection, FindingSelection
 from driftwatch.domain.snapshot import CellRead, CellState, Gap, GapReason, Outcome
@@ -137,12 +138,21 @@ def test_cells_are_tallied_by_state_and_reason_as_of_now(filled: SqlStore) -> No
         assert work.cells.read_at_all(["222222222222", "111111111111"]) == {"111111111111"}
 
 
+def test_the_accounts_of_all_cells_are_known(store: SqlStore) -> None:
+    with store.write() as work:
+        assert work.cells.accounts() == []
+        for account in ("222222222222", "111111111111", "222222222222"):
+            for region in ("r-2", "r-1"):
+                work.cells.set_state(Cell(scope=Scope(account=account, region=region), type="T"), CellState.UNKNOWN, None)
+        assert work.cells.accounts() == ["111111111111", "222222222222"]
+
+
 def test_cells_are_counted_with_their_oldest_complete_reading(filled: SqlStore) -> None:
     with filled.read() as work:
         counted = work.cells.counts(CellSelection(fresh_since=SINCE))
-    assert counted["111111111111", "r-edge", CellState.CLEAN] == CellCount(cells=1, oldest=at(20))
-    assert counted["111111111111", "r-old", CellState.STALE] == CellCount(cells=5, oldest=at(10))
-    assert counted["111111111111", "r-never", CellState.STALE] == CellCount(cells=5, oldest=None)
+    assert counted["111111111111", "r-edge", CellState.CLEAN] == CellCount(cells=1, oldest=at(20), late=0)
+    assert counted["111111111111", "r-old", CellState.STALE] == CellCount(cells=5, oldest=at(10), late=5)
+    assert counted["111111111111", "r-never", CellState.STALE] == CellCount(cells=5, oldest=None, late=5)
 
 
 def test_the_first_gaps_of_each_cell_come_with_the_number_of_all(store: SqlStore) -> None:

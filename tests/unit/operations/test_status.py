@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 
+from driftwatch.domain.resource import Cell, Scope
 from driftwatch.domain.snapshot import CellState, GapReason
 from driftwatch.operations import describe, status
 from driftwatch.operations.scan import ScanOrder
@@ -182,3 +184,27 @@ def test_the_document_of_a_scan_has_the_documented_shape() -> None:
     wanted_keys = {"id", "resource", "kind", "differences", "verdict", "violations", "record", "attribution", "state"}
     assert wanted_keys <= document["findings"][0].keys()
     assert document["summary"]["exit_code"] == done.exit_code == 2
+
+
+def test_the_measures_count_what_the_cells_say_one_by_one_accounts_that_left_included() -> None:
+    world = settled_world()
+    regions = [Scope(account=account, region=region) for account in (ACCOUNT, "222222222222", "333333333333") for region in ("r-1", "r-2")]
+    new = [Cell(scope=scope, type=f"AWS::T::{name}") for scope in regions for name in ("A", "B", "C")]
+    for number, cell in enumerate(new):
+        world.put(cell, "one", Size=number)
+    world.collector.failing |= {new[1]: GapReason.DENIED, new[5]: GapReason.DENIED, new[7]: GapReason.THROTTLED}
+    world.collector.not_enabled |= {new[2], new[12]}
+    world.change(accounts=[ACCOUNT, "222222222222", "333333333333"])
+    world.scan()
+    world.now += timedelta(seconds=3000)
+    world.scan(15, order=scan_order(world.installation, [str(cell) for cell in new[::2]], "command", {}, "ana"))
+    world.change(accounts=[ACCOUNT, "222222222222"])
+    measures, cells = status.measure(world.installation), status.statuses(world.installation)
+    assert len({cell.state for cell in cells}) >= 4
+    assert measures.cells == Counter((cell.cell.account, cell.state.value) for cell in cells)
+    assert measures.gaps == Counter(cell.reason for cell in cells if cell.state is CellState.UNKNOWN)
+    for scope, found in measures.scopes.items():
+        here = [cell for cell in cells if (cell.cell.account, cell.cell.region) == scope]
+        assert found.states == Counter(cell.state.value for cell in here)
+        late = [cell for cell in here if not cell.complete_ended_at or world.now - cell.complete_ended_at > timedelta(hours=1)]
+        assert found.past_freshness == sum(1 for cell in late if cell.state is not CellState.NOT_ENABLED)
