@@ -25,6 +25,7 @@ from driftwatch.daemon.watcher import Asks, Watcher
 from driftwatch.daemon.worker import Worker
 from driftwatch.domain.report import Event, Report
 from driftwatch.domain.request import Request
+from driftwatch.domain.selection import CellSelection
 from driftwatch.domain.snapshot import GapReason
 from driftwatch.errors import DriftwatchError
 from driftwatch.operations import requests, status
@@ -35,9 +36,7 @@ from driftwatch.telemetry.logs import report_to_log
 from driftwatch.telemetry.metrics import Metrics
 from driftwatch.wiring import Wired, holder
 
-MEASURE_EVERY: Final = 6
-"""Heartbeats from one measuring of the state to the next; each scan measures, too."""
-UNDECIDED: Final = frozenset({GapReason.UNCONFIRMED_ABSENCE.value, GapReason.SETTLING.value})
+UNDECIDED: Final = (GapReason.UNCONFIRMED_ABSENCE.value, GapReason.SETTLING.value)
 """The reasons for which a cell is read again soon."""
 KEEPER_JOIN_S: Final = 1.0
 """The ledger's keeper gets this long to end its turn; what it leaves undone, the next start does."""
@@ -87,7 +86,6 @@ class Daemon:
         self._started = False
         self._fatal: str | None = None
         self._trouble: str | None = "starting"
-        self._beats = 0
         self._round_at = self._beat_at = monotonic()
         self._wall = WallClock(wired.installation.clock(), monotonic)
 
@@ -126,8 +124,8 @@ class Daemon:
         self._round_at = self._beat_at = self._monotonic()
         self._started, self._trouble = True, None
         self._metrics.heartbeat.set(self.installation.clock().timestamp())
-        self._metrics.state(status.measure(self.installation))
         threading.Thread(target=self._keep_beating, name="heartbeat", daemon=True).start()
+        self._metrics.state(status.measure(self.installation))
         self.request_scan(why="start")
         self._log.info("started", holder=self._holder, policy=self.installation.policy.version)
 
@@ -202,7 +200,8 @@ class Daemon:
     # --- heartbeat ---------------------------------------------------------------------------------------------------------------
 
     def beat(self) -> None:
-        """One heartbeat: renews the lease, looks at the clock, pays owed ticks, frees a stuck scan, keeps the metrics current."""
+        """One heartbeat: renews the lease, looks at the clock, pays owed ticks, frees a stuck scan: all of them short, however large
+        the store is."""
         self._round_at = self._monotonic()
         try:
             if requests.heartbeat(self.installation, self._holder) is None:
@@ -221,9 +220,6 @@ class Daemon:
             self._worker.free_stuck()
             self._traffic.count(self._loaded)
             self._end_retired()
-            self._beats += 1
-            if self._beats % MEASURE_EVERY == 0:
-                self._metrics.state(status.measure(self.installation))
         except DriftwatchError as error:
             self._trouble = "the store fails"
             self._log.error("heartbeat_failed", error=str(error))
@@ -257,7 +253,8 @@ class Daemon:
         installation = self.installation
         self._traffic.count(self._loaded)
         self._metrics.state(status.measure(installation))
-        undecided = [str(item.cell) for item in status.statuses(installation) if item.reason in UNDECIDED]
+        wanted = CellSelection(fresh_since=installation.fresh_since, reasons=UNDECIDED)
+        undecided = [str(item.cell) for item in status.streamed(installation, wanted)]
         if undecided and not self._stopping.is_set():
             self._ticks.confirm(undecided, self._loaded.config.scan.confirm_absence_s)
 

@@ -17,6 +17,7 @@ from driftwatch.domain.report import Report, ScanDone, silent
 from driftwatch.domain.request import Lease
 from driftwatch.domain.resource import Cell
 from driftwatch.domain.scan import Scan, ScanStatus
+from driftwatch.domain.selection import CellSelection
 from driftwatch.errors import BusyError, LeaseLostError
 from driftwatch.operations import activity, changes, clocks, fates, policies
 from driftwatch.operations.cells import Release
@@ -26,7 +27,7 @@ from driftwatch.operations.intake import Intake
 from driftwatch.operations.judge import Judge
 from driftwatch.operations.promotion import promote
 from driftwatch.operations.shapes import reshape
-from driftwatch.operations.status import exit_code, statuses
+from driftwatch.operations.status import exit_code, streamed
 from driftwatch.ports import UnitOfWork
 
 LEASE = "scan"
@@ -177,7 +178,8 @@ class _RunningScan:
         with self._installation.store.write() as uow:
             uow.scans.finish(ended)
             uow.ledger.append(now, "scan_ended", body | counts)
-        wanted = [item for item in statuses(self._installation) if self._order.wanted(item.cell)]
+        here = CellSelection(fresh_since=self._installation.fresh_since)
+        wanted = (item for item in streamed(self._installation, here) if self._order.wanted(item.cell))
         done = ScanDone(
             scan=ended,
             exit_code=1 if status is ScanStatus.FAILED else exit_code(self._installation, wanted),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from driftwatch.domain.decision import UNCOVERED, Verdict
 from driftwatch.domain.drift import Blinds
 from driftwatch.domain.exception import ExceptionRecord
 from driftwatch.domain.finding import LIVE, Finding, FindingState, Standing
-from driftwatch.domain.freshness import NOT_CONFIGURED, aged
+from driftwatch.domain.freshness import NOT_CONFIGURED
 from driftwatch.domain.notification import Delivery, DeliveryMeasure
 from driftwatch.domain.report import ActivityMeasure, HandledMeasure, Measures, ScopeMeasure, SourceMeasure
 from driftwatch.domain.resource import Cell
@@ -31,6 +31,8 @@ from driftwatch.ports import UnitOfWork
 COVERED_CODE, UNCOVERED_CODE, INCOMPLETE_CODE = 0, 2, 3
 COVERED_STATES = frozenset({CellState.CLEAN, CellState.NOT_ENABLED, CellState.DRIFTED})
 """The states of a cell about which everything is known."""
+PAGE = 5000
+"""Cells that are read at once."""
 SCANS_LOOKED_AT = 10
 """How far back the last scan that has ended is looked for: those before it may run still, or have died."""
 HANDLED_WITHIN = timedelta(days=7)
@@ -62,10 +64,19 @@ class Overview:
 
 def statuses(installation: Installation) -> list[CellStatus]:
     """Every cell with its state as of now: what was found out too long ago is stale, whatever it said."""
-    since = installation.fresh_since
-    with installation.store.read() as uow:
-        known = list(uow.cells.all())
-    return [aged(status, since) for status in known]
+    return list(streamed(installation, CellSelection(fresh_since=installation.fresh_since)))
+
+
+def streamed(installation: Installation, wanted: CellSelection) -> Iterator[CellStatus]:
+    """These cells with their states as of now, ordered; a page at a time, so that neither memory nor a read grows with their number."""
+    after: Cell | None = None
+    while True:
+        with installation.store.read() as uow:
+            found = uow.cells.page(wanted, after, PAGE)
+        yield from found
+        if len(found) < PAGE:
+            return
+        after = found[-1].cell
 
 
 def exit_code(installation: Installation, cells: Iterable[CellStatus]) -> int:
@@ -73,12 +84,14 @@ def exit_code(installation: Installation, cells: Iterable[CellStatus]) -> int:
 
     No cell at all is no coverage.
     """
-    wanted = list(cells)
-    names = {status.cell for status in wanted}
+    states, names = set(), set()
+    for status in cells:
+        states.add(status.state)
+        names.add(status.cell)
     with installation.store.read() as uow:
         if any(finding.cell in names and finding.verdict_current in UNCOVERED for finding in uow.findings.all(tuple(LIVE))):
             return UNCOVERED_CODE
-    return COVERED_CODE if wanted and all(status.state in COVERED_STATES for status in wanted) else INCOMPLETE_CODE
+    return COVERED_CODE if states and states <= COVERED_STATES else INCOMPLETE_CODE
 
 
 def overview(installation: Installation) -> Overview:
