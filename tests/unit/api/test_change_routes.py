@@ -163,6 +163,7 @@ def test_a_record_is_seen_by_whoever_may_read_every_account_that_it_may_touch(wo
     assert (tickets["set_aside"], tickets["set_aside_total"]) == ([], 1), "what was refused may be about any account"
 
 
+@pytest.mark.slow
 def test_many_records_that_one_may_not_see_are_passed_over_page_by_page(world: World) -> None:
     world.source.records = [given(f"C-{number:04}", days=number) for number in range(1500)]
     world.source.records.append(given("mine", scope=(Target(accounts=(OTHER,), ids=("x",)),), days=-1))

@@ -50,6 +50,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize("secure", [False, True])
 @pytest.mark.parametrize(("status", "method", "path", "more"), ANSWERS)
+@pytest.mark.slow
 def test_every_answer_carries_them(stage: Stage, status: int, method: str, path: str, more: dict[str, Any], secure: bool) -> None:
     client = TestClient(Protected(stage.app, secure=secure), raise_server_exceptions=False)
     headers = {"Authorization": f"Bearer {stage.secret('ana')}"} | more.get("headers", {})
@@ -164,6 +165,7 @@ class TestForeignWrites:
             {"Referer": "http://testserver/page"},
         ],
     )
+    @pytest.mark.slow
     def test_another_page_or_one_that_hides_does_not(self, stage: Stage, headers: dict[str, str]) -> None:
         stage.sign_in(ANA)
         before = stage.world.ledger()

@@ -106,6 +106,7 @@ def test_a_value_that_is_none_is_refused(stage: Stage, path: str, query: dict[st
     assert stage.get(path, "cleo", params=query).status_code == 422
 
 
+@pytest.mark.slow
 def test_a_proof_has_a_bound(stage: Stage) -> None:
     write(stage.world, MOST_PROVED)
     answer = stage.get("/ledger/proof", "cleo", params={"from": 40})

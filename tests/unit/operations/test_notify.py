@@ -341,6 +341,7 @@ def test_one_cause_is_one_message() -> None:
     assert "1 more by the same cause" in message.title
 
 
+@pytest.mark.slow
 def test_a_storm_is_summarised_and_nothing_is_dropped() -> None:
     world, notifier = noisy()
     many = [f"group-{number:03d}" for number in range(120)]
@@ -357,6 +358,7 @@ def test_a_storm_is_summarised_and_nothing_is_dropped() -> None:
     assert [(m.phase, len(m.told)) for m in notifier.sent[1:]] == [(Phase.RESOLVED, 120)]
 
 
+@pytest.mark.slow
 def test_a_flapping_resource_does_not_flood_its_receiver() -> None:
     world, notifier = noisy()
     times = 20

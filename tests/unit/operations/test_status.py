@@ -98,6 +98,7 @@ def test_a_complete_scan_of_some_cells_is_not_a_complete_scan_of_all() -> None:
     assert measures.last_scan_ended_at == world.now
 
 
+@pytest.mark.slow
 def test_the_last_complete_scan_is_known_however_many_smaller_ones_came_since() -> None:
     """Logged calls have cells scanned by themselves, a hundred times between two scans of everything."""
     world = settled_world()
