@@ -17,6 +17,7 @@ from driftwatch.documents.drafts import draft_document
 from driftwatch.domain.access import Permission
 from driftwatch.domain.authorization.register_rules import content_hash
 from driftwatch.domain.change import ApprovalKind, ChangeOutcome, ChangeRecord, ChangeState, ReviewDecision
+from driftwatch.domain.decision import UNCOVERED
 from driftwatch.domain.resource import Json
 from driftwatch.errors import InputError
 from driftwatch.operations import changes, describe_changes, register
@@ -72,7 +73,9 @@ def show(request: Request, caller: Asking, record_id: str) -> Response:
         caller=caller,
         record=record_view.whole(record),
         notes=register.held(caller.installation, record).notes if own else (),
+        own=own,
         tag=content_hash(record),
+        uncovered=UNCOVERED,
         effects=_effects(caller, record),
         most_effects=EFFECTS,
         acts=acts,

@@ -82,6 +82,7 @@ def show(request: Request, caller: Asking, finding: str) -> Response:
         caller=caller,
         finding=document,
         verdicts={path.path: {"verdict": path.verdict.value, "record": path.record} for path in decision.paths},
+        uncovered=UNCOVERED,
         why=explain(decision),
         timeline=[{"at": _text(item.at), "what": item.what, "who": item.who, "detail": item.detail} for item in timeline(case)],
         next=_next(caller, case),

@@ -15,10 +15,10 @@ from driftwatch.config.sections import Access
 from driftwatch.documents.drafts import draft
 from driftwatch.domain.access import Role
 from driftwatch.domain.baseline import Actor, Method
-from driftwatch.domain.change import ChangeRecord, ChangeState, Expectation, SetAside
+from driftwatch.domain.change import ApprovalKind, ChangeRecord, ChangeState, Expectation, SetAside
 from driftwatch.operations import changes, register
 from driftwatch.operations.register import Held
-from tests.builders import approval, record, target, window
+from tests.builders import approval, freeze, record, target, window
 from tests.unit.api.caller import Stage
 from tests.unit.api.pages import HOSTILE, form, is_sound, offered, page, signed_in, submit, text
 from tests.world import ACCOUNT, ANA, BEN, GROUPS, START, World, settled_world
@@ -107,6 +107,30 @@ def test_an_approval_is_for_what_the_page_showed(stage: Stage, world: World) -> 
         assert form(stage, f"{AT}/{act}", seen="", **more).status_code == 422
     assert (register.get(world.installation, "REG-1").record.approvals, state(world)) == ((), ChangeState.REQUESTED)
     assert submit(stage, AT, "approve").status_code == 303
+
+
+def test_one_approval_of_two_is_told_and_not_offered_to_the_same_person_again(stage: Stage, world: World) -> None:
+    policy = world.installation.policy
+    world.change(policy=replace(policy, approvals=replace(policy.approvals, min_count=2)))
+    requested(world)
+    assert submit(signed_in(stage, BEN), AT, "approve").status_code == 303
+    assert "ben approved REG-1 already" in text(stage, AT)
+    assert "1 of 2" in text(stage, AT)
+    assert "approve" not in offered(stage, AT)
+    assert submit(signed_in(stage, CLEO), AT, "approve").status_code == 303
+    assert state(world) is ChangeState.APPROVED
+
+
+def test_whoever_may_lift_a_freeze_is_offered_that_and_nobody_else(stage: Stage, world: World) -> None:
+    requested(world)
+    register.approve(world.installation, "REG-1", CLEO, seen_hash=register.get(world.installation, "REG-1").content_hash)
+    assert offered(signed_in(stage, BEN), AT) == ["reject", "review"]
+    policy = world.installation.policy
+    world.change(policy=replace(policy, context=replace(policy.context, freezes=(freeze(override_role="manager"),))))
+    assert offered(stage, AT) == ["approve", "reject", "review"]
+    assert submit(stage, AT, "approve").status_code == 303
+    given = register.get(world.installation, "REG-1").record.approvals[-1]
+    assert (given.who, given.kind) == ("ben", ApprovalKind.FREEZE_OVERRIDE)
 
 
 def test_whoever_may_only_look_is_offered_and_allowed_nothing(world: World) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from functools import partial
+from html import unescape
 
 import pytest
 from sqlalchemy import text as sql
@@ -84,6 +86,8 @@ def test_every_entry_comes_once_the_newest_first_with_its_hash(stage: Stage) -> 
     html = text(stage, "/ledger")
     assert html.count(head["hash"]) == 2
     assert f"{2**70}" in html
+    before, hashed = unescape(html.split("<pre>")[1].split("</pre>")[0]).split("\n", 1)
+    assert hashlib.sha256(f"{before}\n{hashed}".encode()).hexdigest() == head["hash"], "what is shown is what was hashed"
     is_sound(page(stage, "/ledger").text)
 
 
