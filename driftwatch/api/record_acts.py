@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from driftwatch.api.acts import REASON, Act, Field
 from driftwatch.api.guard import Caller
 from driftwatch.api.records import touched
+from driftwatch.api.site import visible
 from driftwatch.domain.access import Permission
 from driftwatch.domain.change import ApprovalKind, ChangeOutcome, ChangeRecord, ChangeState, ReviewDecision
 from driftwatch.operations.register_choices import Choice, choices
@@ -56,6 +58,14 @@ _ACTS: Final = {
     ),
     Choice.CANCEL: Act(path="cancel", title="Cancel it", text="Take it back before the work begins.", fields=(REASON,)),
 }
+_FIELDS: Final = {
+    "title": Field(name="title", label="Title"),
+    "implementers": Field(name="implementers", label="Who does it", required=False, hint="separated by commas"),
+    "rollback_plan": Field(name="rollback_plan", label="How to take it back", type="textarea", required=False),
+    "start": Field(name="start", label="Not before", type="datetime-local", required=False, hint="UTC"),
+    "end": Field(name="end", label="Not after", type="datetime-local", required=False, hint="UTC"),
+}
+_MINUTE: Final = "%Y-%m-%dT%H:%M"
 
 
 def offered(caller: Caller, record: ChangeRecord) -> tuple[list[Act], list[str]]:
@@ -77,19 +87,17 @@ def offered(caller: Caller, record: ChangeRecord) -> tuple[list[Act], list[str]]
     return acts, [f"You cannot {_WORDS[awaited]}: {why}."] if why else []
 
 
+def written(record: ChangeRecord) -> dict[str, str]:
+    """What the form that amends a record shows of it, field by field. Several windows it has no place for."""
+    fields = {"title": record.title or "", "implementers": ", ".join(record.implementers), "rollback_plan": record.rollback_plan or ""}
+    if len(record.windows) < 2:
+        window = record.windows[0] if record.windows else None
+        fields |= {"start": f"{window.start:{_MINUTE}}" if window else "", "end": f"{window.end:{_MINUTE}}" if window else ""}
+    return {name: str(visible(text)) for name, text in fields.items()}
+
+
 def _amend(record: ChangeRecord) -> Act:
     """What a form can change of a record; its scope is for the command and the API."""
-    window = record.windows[0] if len(record.windows) == 1 else None
-    start, end = (f"{at:%Y-%m-%dT%H:%M}" if at else "" for at in (window and window.start, window and window.end))
-    fields = [
-        Field(name="title", label="Title", value=record.title or ""),
-        Field(name="implementers", label="Who does it", required=False, value=", ".join(record.implementers), hint="separated by commas"),
-        Field(name="rollback_plan", label="How to take it back", required=False, value=record.rollback_plan or ""),
-    ]
-    if len(record.windows) < 2:  # a form for one window would lose the others
-        fields += [
-            Field(name="start", label="Not before", type="datetime-local", required=False, value=start, hint="UTC"),
-            Field(name="end", label="Not after", type="datetime-local", required=False, value=end, hint="UTC"),
-        ]
+    fields = tuple(replace(_FIELDS[name], value=value) for name, value in written(record).items())
     text = "It was put up for approval already: it has to be approved again then." if record.state is not ChangeState.DRAFT else ""
-    return Act(path="amend", title="Change what it says", text=text, fields=tuple(fields))
+    return Act(path="amend", title="Change what it says", text=text, fields=fields)

@@ -11,7 +11,7 @@ from driftwatch.api.acts import back, same
 from driftwatch.api.asking import Asking, Some
 from driftwatch.api.forms import Form, Posted
 from driftwatch.api.guard import Caller
-from driftwatch.api.record_acts import offered
+from driftwatch.api.record_acts import offered, written
 from driftwatch.api.routing import PageRoutes
 from driftwatch.documents.drafts import draft_document
 from driftwatch.domain.access import Permission
@@ -98,8 +98,8 @@ def amend(caller: Asking, record_id: str, form: Posted) -> Response:
     held = _looked_at(caller, record_id, form, Permission.OPERATE, "change_amend")
     said = _said(form, held.record)
     form.done()
-    written = {key: value for key, value in (draft_document(held.record) | said).items() if value not in (None, [], "")}
-    records.amended(caller, held, records.drafted(caller, written, "form"))
+    document = {key: value for key, value in (draft_document(held.record) | said).items() if value not in (None, [])}
+    records.amended(caller, held, records.drafted(caller, document, "form"))
     return _back(record_id)
 
 
@@ -172,14 +172,15 @@ def _looked_at(caller: Caller, record_id: str, form: Form, permission: Permissio
 
 
 def _said(form: Form, record: ChangeRecord) -> dict[str, Json]:
-    """What the form says: an empty field takes away what was there."""
-    said: dict[str, Json] = {
-        "title": form.text("title"),
-        "implementers": [name for part in form.text("implementers", required=False).split(",") if (name := part.strip())],
-        "rollback_plan": form.text("rollback_plan", required=False) or None,
-    }
-    if len(record.windows) < 2:  # more than one the form does not have
-        start, end = form.text("start", required=False), form.text("end", required=False)
+    """What the form says that its page did not: a field that was left alone stays as it is, to the last second and line."""
+    shown = written(record)
+    given = {name: form.text(name, required=name == "title").replace("\r\n", "\n") for name in shown}
+    new = {name: text for name, text in given.items() if text.split() != shown[name].split()}
+    said: dict[str, Json] = {name: new[name] or None for name in ("title", "rollback_plan") if name in new}
+    if "implementers" in new:
+        said["implementers"] = [name for part in new["implementers"].split(",") if (name := part.strip())]
+    if new.keys() & {"start", "end"}:
+        start, end = given["start"], given["end"]
         said["windows"] = [{"start": _utc(start), "end": _utc(end)}] if start or end else []
     return said
 

@@ -34,7 +34,7 @@ def show(
     end = head["seq"] + 1 if head else 1
     start = max(1, min(int(before or end), end))
     chosen = {"kind": kind.strip(), "person": person.strip()}
-    found = ledger_pages.latest(caller.installation, start, ON_A_PAGE, **chosen)
+    found = ledger_pages.latest(caller.installation, start, ON_A_PAGE, kind=chosen["kind"], person=chosen["person"])
     return site.page(
         request,
         "ledger.html",

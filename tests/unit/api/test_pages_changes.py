@@ -195,6 +195,25 @@ def test_amending_changes_what_the_form_has_and_nothing_else(stage: Stage, world
     assert register.get(world.installation, "REG-1").record == made
 
 
+def test_what_the_form_shows_and_nobody_touched_stays_to_the_last_second_and_line(stage: Stage, world: World) -> None:
+    window = {"start": "2026-03-11T09:00:07Z", "end": "2026-03-11T10:00:08Z"}
+    held = written(world, rollback_plan="one\ntwo \u202e three", implementers=["ana", "ben"], windows=[window])
+    signed_in(stage, ANA)
+    shown = {
+        "implementers": "ana, ben",
+        "rollback_plan": "one\r\ntwo \\u202e three",
+        "start": "2026-03-11T09:00",
+        "end": "2026-03-11T10:00",
+    }
+    assert "one\ntwo \\u202e three</textarea>" in text(stage, AT)
+    assert submit(stage, AT, "amend", title="Another", **shown).status_code == 303
+    assert register.get(world.installation, "REG-1").record == replace(
+        held.record, title="Another", raw_hash=register.get(world.installation, "REG-1").record.raw_hash
+    )
+    assert submit(stage, AT, "amend", title="Another", **shown | {"rollback_plan": "four\r\nfive"}).status_code == 303
+    assert register.get(world.installation, "REG-1").record.rollback_plan == "four\nfive"
+
+
 def test_several_windows_are_not_lost_by_a_form_that_has_one(stage: Stage, world: World) -> None:
     days = ("2026-03-11", "2026-03-12")
     held = written(world, windows=[{"start": f"{day}T09:00:00Z", "end": f"{day}T10:00:00Z"} for day in days])
@@ -218,7 +237,7 @@ def test_a_finding_becomes_a_draft_of_whoever_asks(stage: Stage, world: World) -
 
 def test_a_record_shows_what_it_decided(stage: Stage, world: World) -> None:
     from_tickets(world, record(id="CHG-1", scope=(target(ids=("one",), accounts=(ACCOUNT,)),)))
-    world.put(GROUPS, "one", Size=2, Rules=["a", "b"])
+    world.put(GROUPS, "one", Size=2, Rules=["a"])
     world.scan()
     (found,) = world.live()
     shown = text(signed_in(stage, ANA), "/changes/CHG-1").split('id="findings"')[1]
@@ -226,7 +245,10 @@ def test_a_record_shows_what_it_decided(stage: Stage, world: World) -> None:
     assert "/Size" in shown
     assert found.verdict_current.value in shown
     assert "The source tickets decides about it" in shown
-    assert f'href="/changes/{"CHG-1"}"' in text(stage, f"/findings/{found.id}")
+    assert "the nearest record, and it does not cover this" in shown
+    judged = text(stage, f"/findings/{found.id}")
+    assert 'nearest is <a href="/changes/CHG-1"' in judged
+    assert [len(changes.effects(world.installation, "CHG-1", most)) for most in (1, 9)] == [1, 2]
 
 
 def test_pages_of_the_list_are_linked_and_hold_each_record_once(stage: Stage, world: World) -> None:
@@ -244,12 +266,12 @@ def test_pages_of_the_list_are_linked_and_hold_each_record_once(stage: Stage, wo
     assert page(stage, "/changes?after=W10").status_code == 400
 
 
-def test_a_source_that_cannot_be_read_is_told_before_anything_else(stage: Stage, world: World) -> None:
+def test_a_source_that_cannot_be_read_is_told_before_anything_else(world: World) -> None:
     world.source.set_aside.append(SetAside(place="board:1:1", problem="no created_at", id="CHG-9"))
     changes.sync(world.installation)
     world.source.broken = True
     changes.sync(world.installation)
-    shown = text(signed_in(stage, ANA), "/changes")
+    shown = text(signed_in(Stage(world), ANA), "/changes")
     assert "The source tickets cannot be read since" in shown.split("<form")[0]
     assert "CHG-9: no created_at" in shown
     world.change(accounts=[ACCOUNT, OTHER])
