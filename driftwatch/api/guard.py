@@ -85,6 +85,11 @@ class Caller:
         return self.rights.allows(Permission.ADMINISTER, self.installation.accounts)
 
     @property
+    def audits(self) -> bool:
+        """Whether the ledger is theirs to read: it is one chain over all accounts."""
+        return self.rights.allows(Permission.AUDIT, self.installation.accounts)
+
+    @property
     def sees_all(self) -> bool:
         """Whether there is no account that they may not read."""
         return len(self.accounts) == len(self.installation.accounts)

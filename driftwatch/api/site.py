@@ -7,6 +7,7 @@ reorder anything.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from importlib import resources
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import orjson
 from fastapi import Request, Response
@@ -24,7 +25,7 @@ from markupsafe import Markup
 from driftwatch import __version__
 from driftwatch.domain.resource import Json
 
-PAGES: Final = (("/", "Overview"), ("/findings", "Findings"), ("/coverage", "Coverage"))
+PAGES: Final = (("/", "Overview"), ("/findings", "Findings"), ("/changes", "Changes"), ("/coverage", "Coverage"), ("/ledger", "Ledger"))
 """The pages that are there, in the order of the menu."""
 LIVE_EVERY: Final = "every 10s"
 _INVISIBLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -42,8 +43,15 @@ def value_text(value: Json, most: int | None = None) -> str:
     """A value of a configuration as people read it: text as it is, everything else as JSON."""
     if value is None:
         return ""
-    text = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2).decode()
+    text = value if isinstance(value, str) else _json_text(value)
     return text if most is None or len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _json_text(value: Json) -> str:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2).decode()
+    except TypeError:  # an integer beyond 64 bits, or half a character
+        return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False)
 
 
 def moment(text: str | None) -> Markup:
@@ -70,6 +78,11 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def step(name: str) -> str:
+    """An id of any characters as one step of a path; half a character, which no address can hold, becomes a question mark."""
+    return quote(name, safe="", errors="replace")
+
+
 @lru_cache(maxsize=1)
 def environment() -> Environment:
     made = Environment(
@@ -81,7 +94,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= {"moment": moment, "value_text": value_text, "words": words, "ago": ago}
+    made.filters |= {"moment": moment, "value_text": value_text, "words": words, "ago": ago, "step": step}
     made.globals |= {"asset": asset, "version": __version__, "live_every": LIVE_EVERY, "pages": PAGES}
     return made
 

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from driftwatch.domain.change import ChangeRecord, ChangeState, RecordPlace, SourceStatus, place_of
+from driftwatch.domain.decision import Effect
+from driftwatch.domain.finding import Finding
 from driftwatch.domain.report import Report, SourceSynced, silent
 from driftwatch.errors import NotFoundError, SourceError
 from driftwatch.operations.installation import Installation
@@ -72,6 +74,14 @@ def record(installation: Installation, record_id: str) -> ChangeRecord:
     if found is None:
         raise NotFoundError(f"no change record {record_id} is known; `driftwatch changes list` names those that are")
     return found
+
+
+def effects(installation: Installation, record_id: str, most: int) -> list[tuple[Effect, Finding]]:
+    """What the record decided, as last judged, each with its finding: `most` of it at most."""
+    with installation.store.read() as uow:
+        found = list(uow.findings.effects([record_id], most))
+        known = {id_: uow.findings.get(id_) for id_ in {effect.finding for effect in found}}
+    return [(effect, finding) for effect in found if (finding := known[effect.finding]) is not None]
 
 
 def _registered(installation: Installation, uow: UnitOfWork) -> Iterator[ChangeRecord]:

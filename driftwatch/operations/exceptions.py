@@ -106,6 +106,19 @@ def approve(installation: Installation, exception_id: str, actor: Actor, *, seen
     return _told(exception, changes, report)
 
 
+def refusal(installation: Installation, exception: ExceptionRecord, actor: Actor) -> str | None:
+    """Why this person cannot approve it as it stands; None where they can."""
+    try:
+        require_assurance(installation, actor)
+        with installation.store.read() as uow:
+            made_by = _made_by(uow, installation, exception)
+        seen = content_hash(exception)
+        rules.approve(exception, actor.person, seen_hash=seen, policy=installation.policy, now=installation.clock(), actors=made_by)
+    except RefusedError as refused:
+        return str(refused)
+    return None
+
+
 def _made_by(uow: UnitOfWork, installation: Installation, exception: ExceptionRecord) -> tuple[str, ...]:
     """The people who made the change that the exception would excuse, as the log says."""
     finding = uow.findings.get(exception.finding) if exception.finding else None

@@ -48,8 +48,8 @@ class Findings(Protocol):
     def last_decisions(self, finding_ids: Collection[str]) -> Mapping[str, Json]:
         """The last decision on each of these findings, by finding."""
 
-    def effects(self, record_ids: Sequence[str]) -> Iterator[Effect]:
-        """What these change records decided, as last judged, by record, finding and path."""
+    def effects(self, record_ids: Sequence[str], limit: int | None = None) -> Iterator[Effect]:
+        """What these change records decided, as last judged, by record, finding and path. `limit` is for one record: so many at most."""
 
     def standings(self) -> Iterator[Standing]:
         """Where every live finding stands, without their drifts."""

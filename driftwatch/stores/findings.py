@@ -138,11 +138,12 @@ class SqlFindings:
                 effect = {"record_id": path.record, "finding_id": finding_id, "path": path.path}
                 self._session.save(record_effects, effect | {"verdict": path.verdict.value, "at": decision.decided_at})
 
-    def effects(self, record_ids: Sequence[str]) -> Iterator[Effect]:
-        """What the records decided, by record, finding and path."""
+    def effects(self, record_ids: Sequence[str], limit: int | None = None) -> Iterator[Effect]:
+        """What the records decided, by record, finding and path; of one record, at most `limit`."""
         order = (record_effects.c.record_id, record_effects.c.finding_id, record_effects.c.path)
         for chunk in chunks(record_ids):
-            for row in self._session.all(select(record_effects).where(record_effects.c.record_id.in_(chunk)).order_by(*order)):
+            wanted = select(record_effects).where(record_effects.c.record_id.in_(chunk)).order_by(*order).limit(limit)
+            for row in self._session.all(wanted):
                 yield Effect(record=row.record_id, finding=row.finding_id, path=row.path, verdict=Verdict(row.verdict), at=row.at)
 
     def last_decisions(self, finding_ids: Collection[str]) -> Mapping[str, Json]:

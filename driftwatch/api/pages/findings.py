@@ -16,6 +16,7 @@ from driftwatch.api.forms import Posted
 from driftwatch.api.guard import Caller
 from driftwatch.api.paging import cursor, position
 from driftwatch.api.problems import Problem
+from driftwatch.api.records import draft_of_finding
 from driftwatch.api.routing import PageRoutes
 from driftwatch.domain.access import Permission
 from driftwatch.domain.authorization.explain import explain
@@ -31,6 +32,7 @@ from driftwatch.operations.timeline import timeline
 routes: Final = PageRoutes()
 ON_A_PAGE: Final = 50
 _RATIFY: Final = "A change record approved afterwards, by somebody who had no part in the change, makes it a deviation that was agreed to."
+_DRAFT: Final = "It names exactly what changed here; you are its requester, so that somebody else has to approve it."
 _EXCEPT: Final = "It may stay as it is for a while; somebody else has to approve that."
 
 
@@ -80,6 +82,7 @@ def show(request: Request, caller: Asking, finding: str) -> Response:
         caller=caller,
         finding=document,
         verdicts={path.path: {"verdict": path.verdict.value, "record": path.record} for path in decision.paths},
+        uncovered=UNCOVERED,
         why=explain(decision),
         timeline=[{"at": _text(item.at), "what": item.what, "who": item.who, "detail": item.detail} for item in timeline(case)],
         next=_next(caller, case),
@@ -118,6 +121,16 @@ def except_(caller: Asking, finding: str, form: Posted) -> Response:
     form.done()
     exceptions.request(caller.installation, finding, caller.actor, until=until, reason=reason)
     return _back(finding)
+
+
+@routes.write("/findings/{finding}/draft", needs=Permission.OPERATE)
+def draft(caller: Asking, finding: str, form: Posted) -> Response:
+    """Make a change record that covers what the finding shows: a draft, whose page comes next."""
+    case = case_for(caller, finding, Permission.OPERATE, "change_new")
+    _same(form.text("seen"), case)
+    form.done()
+    held = draft_of_finding(caller, finding, {}, "form")
+    return RedirectResponse(f"/changes/{site.step(held.record.id)}", HTTPStatus.SEE_OTHER)
 
 
 def _given(state: Any, verdict: Any, account: Any, region: Any, type_: Any) -> dict[str, list[str] | None]:
@@ -159,6 +172,8 @@ def _next(caller: Caller, case: Case) -> list[dict[str, Any]]:
         if may_approve:
             acts.append(_act("ratify", "Agree afterwards", _RATIFY, [("record", "Change record", "text", True)]))
         if may_operate:
+            if caller.installation.register is not None:
+                acts.append(_act("draft", "Draft a change record from this", _DRAFT, []))
             acts.append(
                 _act("except", "Ask for an exception", _EXCEPT, [("until", "Until", "date", True), ("reason", "Why", "text", True)])
             )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import Path, Query, Request, Response
 
+from driftwatch.api import excused
 from driftwatch.api.answers import answer, seen, tagged
 from driftwatch.api.asking import Asking
+from driftwatch.api.excused import exception_for
 from driftwatch.api.guard import Caller
 from driftwatch.api.paging import CursorQuery, LimitQuery, position
 from driftwatch.api.paging import cursor as following_cursor
@@ -19,11 +20,9 @@ from driftwatch.api.schemas import exceptions as schemas
 from driftwatch.api.schemas.base import Because, Nothing
 from driftwatch.api.schemas.findings import ExceptionOf
 from driftwatch.domain.access import Permission
-from driftwatch.domain.authorization import reach
-from driftwatch.domain.authorization.exception_lifecycle import ExceptionStatus, content_hash, status
+from driftwatch.domain.authorization.exception_lifecycle import ExceptionStatus, content_hash
 from driftwatch.domain.exception import ExceptionRecord
 from driftwatch.domain.finding import Finding
-from driftwatch.errors import NotFoundError
 from driftwatch.operations import describe, exceptions
 
 routes: Final = Routes("exceptions")
@@ -41,27 +40,23 @@ def page(
     limit: LimitQuery = 50,
 ) -> Response:
     """Exceptions, the one that ends first first, a page at a time."""
-    after = position(cursor)
-    found = [
-        item for item in exceptions.listed(caller.installation) if _wanted(caller, item, status) and (not after or _place(item) > after)
-    ]
-    shown = found[:limit]
+    shown, following = excused.page(caller, status or (), position(cursor), limit)
     now = caller.installation.clock()
     documents = [describe.exception_document(item, now) for item in shown]
-    return tagged(request, {"exceptions": documents, "next": following_cursor(_place(shown[-1]) if len(found) > limit else None)})
+    return tagged(request, {"exceptions": documents, "next": following_cursor(following)})
 
 
 @routes.read("/exceptions/{exception_id}", ExceptionOf)
 def show(caller: Asking, exception_id: ExceptionId) -> Response:
     """One exception; its ETag is the content hash, which an approval names."""
-    found = _exception(caller, exception_id)
+    found = exception_for(caller, exception_id)
     return answer(describe.exception_document(found, caller.installation.clock()), headers={"ETag": f'"{content_hash(found)}"'})
 
 
 @routes.write("/exceptions/{exception_id}/approve", schemas.ExceptionActed, needs=Permission.APPROVE, conditional=True)
 def approve(request: Request, caller: Asking, exception_id: ExceptionId, body: Nothing, repeat: Repeatable) -> Response:  # noqa: ARG001
     """Put a requested exception in force by its content hash; what it excuses is judged again at once. Nobody approves their own."""
-    found = _exception(caller, exception_id, Permission.APPROVE, "exception_approve")
+    found = exception_for(caller, exception_id, Permission.APPROVE, "exception_approve")
     with repeat:
         tag = seen(request, content_hash(found))
         done = exceptions.approve(caller.installation, found.id, caller.actor, seen_hash=tag)
@@ -71,7 +66,7 @@ def approve(request: Request, caller: Asking, exception_id: ExceptionId, body: N
 @routes.write("/exceptions/{exception_id}/reject", schemas.ExceptionActed, needs=Permission.APPROVE)
 def reject(caller: Asking, exception_id: ExceptionId, body: Because, repeat: Repeatable) -> Response:
     """Turn a requested exception down; your own is taken back."""
-    found = _exception(caller, exception_id, Permission.APPROVE, "exception_reject")
+    found = exception_for(caller, exception_id, Permission.APPROVE, "exception_reject")
     with repeat:
         return repeat.keep(_acted(caller, exceptions.reject(caller.installation, found.id, caller.actor, body.reason)))
 
@@ -79,39 +74,10 @@ def reject(caller: Asking, exception_id: ExceptionId, body: Because, repeat: Rep
 @routes.write("/exceptions/{exception_id}/revoke", schemas.ExceptionActed, needs=Permission.APPROVE)
 def revoke(caller: Asking, exception_id: ExceptionId, body: Because, repeat: Repeatable) -> Response:
     """End an active exception before its time: what it excused is open again at once."""
-    found = _exception(caller, exception_id, Permission.APPROVE, "exception_revoke")
+    found = exception_for(caller, exception_id, Permission.APPROVE, "exception_revoke")
     with repeat:
         done = exceptions.revoke(caller.installation, found.id, caller.actor, body.reason)
         return repeat.keep(_acted(caller, done.exception, done.changed))
-
-
-def _wanted(caller: Caller, item: ExceptionRecord, wanted: list[ExceptionStatus] | None) -> bool:
-    standing = not wanted or status(item, caller.installation.clock()) in wanted
-    return standing and caller.rights.allows(Permission.READ, _touched(caller, item))
-
-
-def _place(item: ExceptionRecord) -> tuple[datetime, str]:
-    """Where it stands in the list."""
-    return item.expires_at or item.starts_at, item.id
-
-
-def _touched(caller: Caller, item: ExceptionRecord) -> frozenset[str]:
-    return reach.of_scope(item.scope, caller.installation.accounts)
-
-
-def _exception(caller: Caller, exception_id: str, permission: Permission = Permission.READ, action: str = "") -> ExceptionRecord:
-    """The exception, for somebody who may read every account that it is about: to others it does not exist."""
-    missing = NotFoundError(f"no exception {exception_id}")
-    try:
-        found = exceptions.get(caller.installation, exception_id)
-    except NotFoundError:
-        raise missing from None
-    touched = _touched(caller, found)
-    if not caller.rights.allows(Permission.READ, touched):
-        raise missing
-    if permission is not Permission.READ:
-        caller.require(permission, touched, action, exception_id)
-    return found
 
 
 def _acted(caller: Caller, exception: ExceptionRecord, changed: Sequence[Finding] = ()) -> Response:

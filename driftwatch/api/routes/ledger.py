@@ -38,14 +38,14 @@ Seq = Annotated[int, Query(ge=1, le=_LARGEST)]
 @routes.read("/ledger/head", schemas.Head, needs=Permission.AUDIT)
 def head(request: Request, caller: Asking) -> Response:
     """The last entry and the last checkpoint: keep the hash, and no earlier entry can be changed without it showing."""
-    _require(caller)
+    require_auditor(caller)
     return tagged(request, ledger_views.head_document(caller.installation))
 
 
 @routes.read("/ledger/entries", schemas.Entries, needs=Permission.AUDIT)
 def entries(request: Request, caller: Asking, after: After = 0, limit: LimitQuery = 50) -> Response:
     """Entries in their order, with the exact text that was hashed; a page at a time."""
-    _require(caller)
+    require_auditor(caller)
     found, following = ledger_views.entries(caller.installation, after, limit)
     return tagged(request, {"entries": found, "next": following})
 
@@ -53,7 +53,7 @@ def entries(request: Request, caller: Asking, after: After = 0, limit: LimitQuer
 @routes.read("/ledger/checkpoints", schemas.Checkpoints, needs=Permission.AUDIT)
 def checkpoints(request: Request, caller: Asking, after: After = 0, limit: LimitQuery = 50) -> Response:
     """Checkpoints in their order, a page at a time."""
-    _require(caller)
+    require_auditor(caller)
     found, following = ledger_views.checkpoints(caller.installation, after, limit)
     return tagged(request, {"checkpoints": found, "next": following})
 
@@ -65,7 +65,7 @@ def proof(
     until: Annotated[Seq | None, Query(description="The last one; default: the last one there is.")] = None,
 ) -> Response:
     """A range of entries with the checkpoints around it, as `driftwatch ledger export` writes them: it can be verified without the rest."""
-    _require(caller)
+    require_auditor(caller)
     if until is not None and until < from_:
         raise InputError(f"no entry lies from {from_} to {until}", expected="`until` with a later number")
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - whoever streams it closes it
@@ -92,6 +92,6 @@ def _pieces(file: IO[bytes]) -> Iterator[bytes]:
             yield piece
 
 
-def _require(caller: Caller) -> None:
+def require_auditor(caller: Caller) -> None:
     """Raises RefusedError unless they may audit every account."""
     caller.require(Permission.AUDIT, caller.installation.accounts, "ledger_read", "ledger")

@@ -11,29 +11,27 @@ from fastapi import Request, Response
 from driftwatch.api.answers import seen
 from driftwatch.api.asking import Asking
 from driftwatch.api.cases import case_for
-from driftwatch.api.guard import Caller
+from driftwatch.api.records import amended, draft_of_finding, drafted, held_for, touched
 from driftwatch.api.repeats import Repeatable
-from driftwatch.api.routes.changes import RecordId, held_answer, record_for, touched
+from driftwatch.api.routes.changes import RecordId, held_answer
 from driftwatch.api.routes.findings import FindingId
 from driftwatch.api.routing import Routes
 from driftwatch.api.schemas import changes as schemas
 from driftwatch.api.schemas.base import Because, Nothing
-from driftwatch.documents.drafts import draft, draft_document
+from driftwatch.documents.drafts import draft_document
 from driftwatch.domain.access import Permission
-from driftwatch.domain.authorization.register_rules import content_hash
-from driftwatch.domain.change import ChangeRecord
 from driftwatch.domain.resource import Json
-from driftwatch.errors import BusyError
-from driftwatch.operations import drafting, register
+from driftwatch.operations import register
 from driftwatch.operations.register import Held
 
 routes: Final = Routes("changes")
+_BODY: Final = "body"
 
 
 @routes.write("/changes", schemas.HeldOf, needs=Permission.OPERATE, status=201)
 def new(caller: Asking, body: schemas.NewChange, repeat: Repeatable) -> Response:
     """Make a record: you are its requester, and it is a draft until it is requested."""
-    record = _draft(caller, _said(body))
+    record = drafted(caller, _said(body), _BODY)
     caller.require(Permission.OPERATE, touched(caller, record), "change_new", record.id)
     with repeat:
         held = register.new(caller.installation, record, caller.actor)
@@ -47,33 +45,24 @@ def of_finding(caller: Asking, finding: FindingId, body: schemas.ChangeOfFinding
     """Make a draft that covers exactly what a finding shows; what is there now may not be what should be allowed."""
     case_for(caller, finding, Permission.OPERATE, "change_new")
     with repeat:
-        drafted = drafting.from_finding(caller.installation, finding)
         said = {key: value for key, value in _said(body).items() if value is not None}
-        record = _draft(caller, {"title": drafted.title, **said, "scope": list(drafted.scope)})
-        held = register.new(caller.installation, record, caller.actor)
-        return repeat.keep(_made(Held(record=held.record, content_hash=held.content_hash, notes=(*drafted.notes, *held.notes))))
+        return repeat.keep(_made(draft_of_finding(caller, finding, said, _BODY)))
 
 
 @routes.write("/changes/{record_id:path}/amend", schemas.HeldOf, needs=Permission.OPERATE)
 def amend(caller: Asking, record_id: RecordId, body: schemas.AmendChange, repeat: Repeatable) -> Response:
     """Change what a record says; once it was requested, it has to be approved again."""
-    held = _held(caller, record_id, Permission.OPERATE, "change_amend")
-    wanted = _draft(caller, {**draft_document(held.record), **_said(body)})
+    held = held_for(caller, record_id, Permission.OPERATE, "change_amend")
+    wanted = drafted(caller, {**draft_document(held.record), **_said(body)}, _BODY)
     caller.require(Permission.OPERATE, touched(caller, wanted), "change_amend", record_id)
-
-    def same(present: ChangeRecord) -> ChangeRecord:
-        if content_hash(present) != held.content_hash:
-            raise BusyError(f"{record_id} was changed by somebody else meanwhile: look at it again")
-        return wanted
-
     with repeat:
-        return repeat.keep(held_answer(register.amend(caller.installation, record_id, same, caller.actor)))
+        return repeat.keep(held_answer(amended(caller, held, wanted)))
 
 
 @routes.write("/changes/{record_id:path}/request", schemas.HeldOf, needs=Permission.OPERATE)
 def request_(caller: Asking, record_id: RecordId, body: Nothing, repeat: Repeatable) -> Response:  # noqa: ARG001 - that it is empty is checked
     """Put your draft up for approval by somebody else."""
-    _held(caller, record_id, Permission.OPERATE, "change_request")
+    held_for(caller, record_id, Permission.OPERATE, "change_request")
     with repeat:
         return repeat.keep(held_answer(register.request(caller.installation, record_id, caller.actor)))
 
@@ -81,7 +70,7 @@ def request_(caller: Asking, record_id: RecordId, body: Nothing, repeat: Repeata
 @routes.write("/changes/{record_id:path}/approve", schemas.HeldOf, needs=Permission.APPROVE, conditional=True)
 def approve(request: Request, caller: Asking, record_id: RecordId, body: schemas.ApproveChange, repeat: Repeatable) -> Response:
     """Approve what a record says, by its content hash. Nobody approves their own request."""
-    held = _held(caller, record_id, Permission.APPROVE, "change_approve")
+    held = held_for(caller, record_id, Permission.APPROVE, "change_approve")
     with repeat:
         tag = seen(request, held.content_hash)
         return repeat.keep(held_answer(register.approve(caller.installation, record_id, caller.actor, seen_hash=tag, kind=body.kind)))
@@ -90,7 +79,7 @@ def approve(request: Request, caller: Asking, record_id: RecordId, body: schemas
 @routes.write("/changes/{record_id:path}/reject", schemas.HeldOf, needs=Permission.APPROVE)
 def reject(caller: Asking, record_id: RecordId, body: Because, repeat: Repeatable) -> Response:
     """Reject a record for good: it never allows anything. Your own you cancel."""
-    _held(caller, record_id, Permission.APPROVE, "change_reject")
+    held_for(caller, record_id, Permission.APPROVE, "change_reject")
     with repeat:
         return repeat.keep(held_answer(register.reject(caller.installation, record_id, caller.actor, body.reason)))
 
@@ -98,7 +87,7 @@ def reject(caller: Asking, record_id: RecordId, body: Because, repeat: Repeatabl
 @routes.write("/changes/{record_id:path}/review", schemas.HeldOf, needs=Permission.OPERATE, conditional=True)
 def review(request: Request, caller: Asking, record_id: RecordId, body: schemas.ReviewChange, repeat: Repeatable) -> Response:
     """Say that you reviewed a change as a peer, by its content hash. Nobody reviews a change that they take part in."""
-    held = _held(caller, record_id, Permission.OPERATE, "change_review")
+    held = held_for(caller, record_id, Permission.OPERATE, "change_review")
     with repeat:
         tag = seen(request, held.content_hash)
         return repeat.keep(held_answer(register.review(caller.installation, record_id, caller.actor, body.decision, seen_hash=tag)))
@@ -107,7 +96,7 @@ def review(request: Request, caller: Asking, record_id: RecordId, body: schemas.
 @routes.write("/changes/{record_id:path}/start", schemas.HeldOf, needs=Permission.OPERATE)
 def start(caller: Asking, record_id: RecordId, body: Nothing, repeat: Repeatable) -> Response:  # noqa: ARG001
     """Begin the work: the record is approved, or is an emergency that the policy lets begin without."""
-    _held(caller, record_id, Permission.OPERATE, "change_start")
+    held_for(caller, record_id, Permission.OPERATE, "change_start")
     with repeat:
         return repeat.keep(held_answer(register.start(caller.installation, record_id, caller.actor)))
 
@@ -115,7 +104,7 @@ def start(caller: Asking, record_id: RecordId, body: Nothing, repeat: Repeatable
 @routes.write("/changes/{record_id:path}/close", schemas.HeldOf, needs=Permission.OPERATE)
 def close(caller: Asking, record_id: RecordId, body: schemas.CloseChange, repeat: Repeatable) -> Response:
     """End the work: nothing that is changed from now on is covered by the record."""
-    _held(caller, record_id, Permission.OPERATE, "change_close")
+    held_for(caller, record_id, Permission.OPERATE, "change_close")
     with repeat:
         return repeat.keep(held_answer(register.close(caller.installation, record_id, caller.actor, body.outcome)))
 
@@ -123,28 +112,15 @@ def close(caller: Asking, record_id: RecordId, body: schemas.CloseChange, repeat
 @routes.write("/changes/{record_id:path}/cancel", schemas.HeldOf, needs=Permission.OPERATE)
 def cancel(caller: Asking, record_id: RecordId, body: Because, repeat: Repeatable) -> Response:
     """Take back a record of yours before the work began."""
-    _held(caller, record_id, Permission.OPERATE, "change_cancel")
+    held_for(caller, record_id, Permission.OPERATE, "change_cancel")
     with repeat:
         return repeat.keep(held_answer(register.cancel(caller.installation, record_id, caller.actor, body.reason)))
-
-
-def _held(caller: Caller, record_id: str, permission: Permission, action: str) -> Held:
-    """The record of the register, for somebody who may do this in every account that it is about."""
-    found = record_for(caller, record_id)
-    caller.require(permission, touched(caller, found), action, record_id)
-    return register.get(caller.installation, record_id)
 
 
 def _said(body: schemas.WrittenChange) -> dict[str, Json]:
     """What the caller wrote, and nothing that they did not write."""
     said: dict[str, Json] = body.model_dump(mode="json", exclude_unset=True, exclude={"request"})
     return said
-
-
-def _draft(caller: Caller, document: dict[str, Json]) -> ChangeRecord:
-    """The record that a body describes, read as strictly as a file of records; raises InputError that names the key."""
-    whole = {"id": caller.installation.new_id("change")} | document
-    return draft(whole, "body", caller.installation.clock(), {key: f"body.{key}" for key in whole})
 
 
 def _made(held: Held) -> Response:

@@ -69,8 +69,7 @@ class RegisterRules:
 
     def amend(self, record: ChangeRecord, wanted: ChangeRecord, who: str) -> ChangeRecord:
         """The record with the material of `wanted`. Once it was requested, `material_changed_at` says since when it is another one."""
-        self._step(record, "amended", DRAFT, REQUESTED, APPROVED, IMPLEMENTING)
-        self._require_asker(record, who, "amends")
+        self.may_amend(record, who)
         made = replace(record, **{name: getattr(wanted, name) for name in _AMENDABLE})
         if content_hash(made) == content_hash(record):
             raise RefusedError(f"{record.id} says all of that already: nothing was changed")
@@ -80,6 +79,11 @@ class RegisterRules:
         self._refuse_empty(made)
         changed = max([self.now, *(item.at + _TICK for item in record.approvals)])  # later than every approval of what it was before
         return replace(made, state=REQUESTED, material_changed_at=changed)
+
+    def may_amend(self, record: ChangeRecord, who: str) -> None:
+        """Raises RefusedError unless this person can change what the record says now."""
+        self._step(record, "amended", DRAFT, REQUESTED, APPROVED, IMPLEMENTING)
+        self._require_asker(record, who, "amends")
 
     def request(self, record: ChangeRecord, who: str) -> ChangeRecord:
         """Puts the record up for approval by others."""
