@@ -65,8 +65,7 @@ def refresh(caller: Asking, name: BaselineName, body: Nothing, repeat: Repeatabl
     access.require(caller, Permission.OPERATE, name, "baseline_refresh")
     installation, actor = caller.installation, caller.actor
     with repeat:
-        arguments = {"method": actor.method.value, "assurance": actor.assurance.value}
-        asked = requests.ask(installation, "refresh", (name,), actor.person, arguments)
+        asked = requests.ask_refresh(installation, name, actor)
         alive = requests.daemon_is_alive(installation)
         expires = utc_text(asked.created_at + requests.EXPIRES)
         document = {
