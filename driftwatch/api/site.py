@@ -24,7 +24,13 @@ from markupsafe import Markup
 from driftwatch import __version__
 from driftwatch.domain.resource import Json
 
-PAGES: Final = (("/", "Overview"), ("/findings", "Findings"), ("/coverage", "Coverage"))
+PAGES: Final = (
+    ("/", "Overview"),
+    ("/findings", "Findings"),
+    ("/baselines", "Baselines"),
+    ("/coverage", "Coverage"),
+    ("/policy", "Policy"),
+)
 """The pages that are there, in the order of the menu."""
 LIVE_EVERY: Final = "every 10s"
 _INVISIBLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")

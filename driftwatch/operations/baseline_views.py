@@ -74,6 +74,12 @@ def page_of_heads(installation: Installation, name: str, after: str | None, limi
     return shown, shown[-1].id if len(found) > limit else None
 
 
+def size(installation: Installation, version_id: str) -> tuple[int, int]:
+    """How many cells the version has, and how many resources."""
+    with installation.store.read() as uow:
+        return uow.baselines.size(version_id)
+
+
 def named(installation: Installation) -> list[Named]:
     """Every baseline that the configuration names, in its order."""
     with installation.store.read() as uow:
