@@ -14,7 +14,8 @@ from driftwatch.api.problems import Problem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One input of a form; one with `options` is a choice among them. `hint` says what it takes."""
+    """One input of a form. `type` is one of HTML's, or `textarea`; a checkbox sends `yes`. One with `options` is a choice among them.
+    `hint` says what it takes."""
 
     name: str
     label: str
@@ -27,13 +28,15 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """A form: `path` is where it is posted below the address of its thing, `hidden` what it says without asking."""
+    """A form: `path` is where it is posted below the address of its thing, `hidden` what it says without asking, `lines` what it would
+    come to."""
 
     path: str
     title: str
     text: str
     fields: tuple[Field, ...] = ()
     hidden: Mapping[str, str] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
 
 
 REASON = Field(name="reason", label="Why")

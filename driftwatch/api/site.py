@@ -25,7 +25,15 @@ from markupsafe import Markup
 from driftwatch import __version__
 from driftwatch.domain.resource import Json
 
-PAGES: Final = (("/", "Overview"), ("/findings", "Findings"), ("/changes", "Changes"), ("/coverage", "Coverage"), ("/ledger", "Ledger"))
+PAGES: Final = (
+    ("/", "Overview"),
+    ("/findings", "Findings"),
+    ("/changes", "Changes"),
+    ("/baselines", "Baselines"),
+    ("/coverage", "Coverage"),
+    ("/policy", "Policy"),
+    ("/ledger", "Ledger"),
+)
 """The pages that are there, in the order of the menu."""
 LIVE_EVERY: Final = "every 10s"
 _INVISIBLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")

@@ -118,8 +118,7 @@ def refresh(
         installation = made.installation
         who = actor(made, Asking(as_person, key), Act(action="baseline_refresh", object=name))
         if requests.daemon_is_alive(installation) and not leave_out:
-            arguments = {"method": who.method.value, "assurance": who.assurance.value}
-            request = requests.ask(installation, "refresh", (name,), who.person, arguments)
+            request = requests.ask_refresh(installation, name, who)
             if not wait:
                 emit_json({"request": request.id}) if json else say(request.id)
                 return

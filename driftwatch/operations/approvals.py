@@ -50,7 +50,7 @@ def approve(
             require(version, BaselineState.PROPOSED)
             _refuse_other_content(version, seen_hash)
             _refuse_author(installation, version, actor)
-            version = with_dispositions(_as_disposed_of(uow, version), actor, accept_risk or {})
+            version = with_dispositions(as_disposed_of(uow, version), actor, accept_risk or {})
             uow.baselines.set_included(version.id, version.included)
             return settle(installation, uow, version, (approval_of(installation, version, actor, ApprovalDecision.APPROVED),))
     except RefusedError as refusal:
@@ -88,7 +88,7 @@ def reject(installation: Installation, version_id: str, actor: Actor, reason: st
     with installation.store.write() as uow:
         version = version_of(uow, version_id)
         require(version, BaselineState.PROPOSED, BaselineState.CAPTURED)
-        own = _same_person(installation, version.author, actor.person)
+        own = same_person(installation, version.author, actor.person)
         state = BaselineState.WITHDRAWN if own else BaselineState.REJECTED
         if not own:
             approval = approval_of(installation, version, actor, ApprovalDecision.REJECTED)
@@ -122,7 +122,7 @@ def with_dispositions(version: BaselineVersion, actor: Actor, accepted: Mapping[
     )
 
 
-def _as_disposed_of(uow: UnitOfWork, version: BaselineVersion) -> BaselineVersion:
+def as_disposed_of(uow: UnitOfWork, version: BaselineVersion) -> BaselineVersion:
     """The version with the ratifications and exceptions as they stand now: one may have come, or run out, since the capture."""
 
     def disposition(item: IncludedDrift) -> Disposition | None:
@@ -190,10 +190,11 @@ def _refuse_other_content(version: BaselineVersion, seen_hash: str) -> None:
 
 
 def _refuse_author(installation: Installation, version: BaselineVersion, actor: Actor) -> None:
-    if _same_person(installation, version.author, actor.person):
+    if same_person(installation, version.author, actor.person):
         raise RefusedError(f"{actor.person} proposed {version.id}: nobody approves their own proposal")
 
 
-def _same_person(installation: Installation, one: str, other: str) -> bool:
+def same_person(installation: Installation, one: str, other: str) -> bool:
+    """Whether two names are one person's."""
     identities = Identities(installation.policy.context)
     return identities.resolve(one) == identities.resolve(other)

@@ -42,6 +42,44 @@ class ResourceDiff:
     differences: tuple[Difference, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A baseline of the configuration as a list shows it, its versions without the drifts that they take up."""
+
+    pattern: BaselinePattern
+    active: BaselineVersion | None
+    cells: int
+    resources: int
+    waiting: tuple[BaselineVersion, ...]
+
+
+def heads(installation: Installation, most_waiting: int = 20) -> list[Head]:
+    """Every baseline that the configuration names, in its order, with how large its active version is and the newest proposals."""
+    with installation.store.read() as uow:
+        return [_head(uow, pattern, most_waiting) for pattern in installation.baselines]
+
+
+def _head(uow: UnitOfWork, pattern: BaselinePattern, most_waiting: int) -> Head:
+    active = next(iter(uow.baselines.heads(pattern.name, (BaselineState.ACTIVE,), None, 1)), None)
+    cells, resources = uow.baselines.size(active.id) if active else (0, 0)
+    waiting = uow.baselines.heads(pattern.name, (BaselineState.PROPOSED,), None, most_waiting)
+    return Head(pattern=pattern, active=active, cells=cells, resources=resources, waiting=tuple(waiting))
+
+
+def page_of_heads(installation: Installation, name: str, after: str | None, limit: int) -> tuple[Sequence[BaselineVersion], str | None]:
+    """As `page`, of versions without the drifts that they take up."""
+    with installation.store.read() as uow:
+        found = uow.baselines.heads(name, (), after, limit + 1)
+    shown = found[:limit]
+    return shown, shown[-1].id if len(found) > limit else None
+
+
+def size(installation: Installation, version_id: str) -> tuple[int, int]:
+    """How many cells the version has, and how many resources."""
+    with installation.store.read() as uow:
+        return uow.baselines.size(version_id)
+
+
 def named(installation: Installation) -> list[Named]:
     """Every baseline that the configuration names, in its order."""
     with installation.store.read() as uow:
@@ -105,7 +143,7 @@ def differences(installation: Installation, version_id: str, other_id: str | Non
 
 def page_of_differences(
     installation: Installation,
-    version_id: str,
+    version_id: str | None,
     other_id: str | None = None,
     *,
     after: tuple[Cell, str] | None = None,
@@ -115,6 +153,7 @@ def page_of_differences(
 ) -> tuple[list[ResourceDiff], tuple[Cell, str] | None]:
     """At most `limit` of the `differences` in the cells that are shown, and after which the next page begins (None: this is the last).
 
+    Against no version at all everything that the other one holds is new.
     A page that looked into `most_cells` cells ends there, with fewer of them or none; the next one goes on.
     """
     found: list[ResourceDiff] = []
@@ -135,14 +174,14 @@ def page_of_differences(
 class _Compared:
     """A version and what it is compared with (None: the world as last read)."""
 
-    version: str
+    version: str | None
     other: str | None
     before: Mapping[Cell, BaselineCell]
     after: Mapping[Cell, BaselineCell] | None
 
     @classmethod
-    def of(cls, uow: UnitOfWork, version_id: str, other_id: str | None) -> _Compared:
-        before = uow.baselines.cells(version_of(uow, version_id).id)
+    def of(cls, uow: UnitOfWork, version_id: str | None, other_id: str | None) -> _Compared:
+        before = uow.baselines.cells(version_of(uow, version_id).id) if version_id else {}
         after = uow.baselines.cells(version_of(uow, other_id).id) if other_id else None
         return cls(version=version_id, other=other_id, before=before, after=after)
 
@@ -156,7 +195,7 @@ class _Compared:
     def of_cell(self, uow: UnitOfWork, cell: Cell, beyond: str = "") -> Iterator[ResourceDiff]:
         """The resources that differ, ordered by id, from after the id `beyond` on."""
         new = uow.baselines.entries(self.other, cell) if self.other else entries_of(uow.observations.present(cell))
-        old = uow.baselines.entries(self.version, cell) if cell in self.before else iter(())
+        old = uow.baselines.entries(self.version, cell) if self.version and cell in self.before else iter(())
         part = self.before.get(cell) or (self.after or {}).get(cell)
         rules = _rules(uow, part.shape) if part else Normalisation()
         wanted = [(entry for entry in side if entry.id > beyond) for side in (old, new)]

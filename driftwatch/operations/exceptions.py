@@ -97,9 +97,9 @@ def approve(installation: Installation, exception_id: str, actor: Actor, *, seen
         require_assurance(installation, actor)
         now = installation.clock()
         asked = _exception(uow, exception_id)
-        made_by = _made_by(uow, installation, asked)
+        actors = made_by(uow, installation, asked)
         policy = installation.policy
-        exception = rules.approve(asked, actor.person, seen_hash=seen_hash, policy=policy, now=now, actors=made_by)
+        exception = rules.approve(asked, actor.person, seen_hash=seen_hash, policy=policy, now=now, actors=actors)
         uow.exceptions.save(exception)
         record_act(uow, "exception_approved", exception, actor, now)
         changes = _judge_again(uow, installation, exception, now)
@@ -111,15 +111,15 @@ def refusal(installation: Installation, exception: ExceptionRecord, actor: Actor
     try:
         require_assurance(installation, actor)
         with installation.store.read() as uow:
-            made_by = _made_by(uow, installation, exception)
+            makers = made_by(uow, installation, exception)
         seen = content_hash(exception)
-        rules.approve(exception, actor.person, seen_hash=seen, policy=installation.policy, now=installation.clock(), actors=made_by)
+        rules.approve(exception, actor.person, seen_hash=seen, policy=installation.policy, now=installation.clock(), actors=makers)
     except RefusedError as refused:
         return str(refused)
     return None
 
 
-def _made_by(uow: UnitOfWork, installation: Installation, exception: ExceptionRecord) -> tuple[str, ...]:
+def made_by(uow: UnitOfWork, installation: Installation, exception: ExceptionRecord) -> tuple[str, ...]:
     """The people who made the change that the exception would excuse, as the log says."""
     finding = uow.findings.get(exception.finding) if exception.finding else None
     if finding is None:

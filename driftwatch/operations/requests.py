@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from driftwatch.domain.baseline import Actor
 from driftwatch.domain.request import Lease, Request, RequestState
 from driftwatch.domain.resource import Json
 from driftwatch.domain.scan import ScanStatus
@@ -13,6 +14,7 @@ from driftwatch.errors import NotFoundError
 from driftwatch.operations.installation import Installation
 
 DAEMON = "daemon"
+REFRESH = "refresh"
 HEARTBEAT_S = 5.0
 STALE_S = 15.0
 EXPIRES = timedelta(hours=1)
@@ -43,6 +45,17 @@ def ask(installation: Installation, kind: str, cells: Sequence[str], person: str
         return uow.requests.add(
             Request(id=installation.new_id("request"), kind=kind, cells=tuple(cells), person=person, created_at=now, arguments=arguments)
         )
+
+
+def ask_refresh(installation: Installation, name: str, actor: Actor) -> Request:
+    """Asks for a fresh proposal of a baseline, as a request of this very person: whoever is its author approves it not."""
+    return ask(installation, REFRESH, (name,), actor.person, {"method": actor.method.value, "assurance": actor.assurance.value})
+
+
+def waiting_refreshes(installation: Installation, name: str) -> list[Request]:
+    """The refreshes of a baseline that wait for the daemon, or that it does now; the oldest first."""
+    with installation.store.read() as uow:
+        return [request for request in uow.requests.pending() if request.kind == REFRESH and name in request.cells]
 
 
 def get(installation: Installation, request_id: str) -> Request:

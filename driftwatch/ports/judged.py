@@ -32,6 +32,9 @@ class Findings(Protocol):
     def tally(self, wanted: FindingSelection) -> Mapping[tuple[str, str], int]:
         """How many of them there are, by (state, current verdict)."""
 
+    def days(self, since: datetime, accounts: Collection[str] | None = None) -> Mapping[str, tuple[int, int]]:
+        """How many opened and how many closed on each day (UTC, ``YYYY-MM-DD``) from `since` on, in these accounts (None: in any)."""
+
     def beginning_with(self, prefix: str, limit: int) -> Sequence[Finding]:
         """At most `limit` findings whose ids begin so, ordered by id."""
 

@@ -21,6 +21,9 @@ class Scans(Protocol):
     def page(self, after: tuple[datetime, str] | None, limit: int) -> Sequence[Scan]:
         """At most `limit` of them, the newest first: those that began before, or then with a smaller id than, `after`."""
 
+    def days(self, since: datetime) -> Mapping[tuple[str, str], int]:
+        """How many began on which day (UTC, ``YYYY-MM-DD``), by day and status, from `since` on."""
+
     def outcomes(self, scan_id: str, accounts: Collection[str] | None = None) -> Mapping[str, int]:
         """How many readings of the scan ended how (`Outcome`); of cells in these accounts (None: in any)."""
 

@@ -163,6 +163,12 @@ class Baselines(Protocol):
     def page(self, name: str, states: Sequence[BaselineState], after: str | None, limit: int) -> Sequence[BaselineVersion]:
         """At most `limit` in one of the states (none given: in any), newest first, without `cells`: those before the version `after`."""
 
+    def heads(self, name: str, states: Sequence[BaselineState], after: str | None, limit: int) -> Sequence[BaselineVersion]:
+        """As `page`, and without `included`, of which there may be as many as findings."""
+
+    def size(self, version_id: str) -> tuple[int, int]:
+        """How many cells the version has, and how many resources."""
+
     def active(self, name: str) -> BaselineVersion | None: ...
     def set_state(self, version_id: str, state: BaselineState) -> None: ...
     def add_approval(self, version_id: str, approval: BaselineApproval) -> None: ...

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, Select, delete, func, insert, select, update
 
 from driftwatch.domain import codec
 from driftwatch.domain.baseline import (
@@ -73,12 +73,19 @@ class SqlBaselines:
 
     def page(self, name: str, states: Sequence[BaselineState], after: str | None, limit: int) -> Sequence[BaselineVersion]:
         """At most `limit` in one of the states (none given: in any), newest first, without `cells` and `removed`: those before `after`."""
-        wanted = select(versions).where(versions.c.name == name)
-        if states:
-            wanted = wanted.where(versions.c.state.in_([state.value for state in states]))
-        if after is not None:
-            wanted = wanted.where(versions.c.number < select(versions.c.number).where(versions.c.id == after).scalar_subquery())
-        return self._versions(self._session.all(wanted.order_by(versions.c.number.desc()).limit(limit)), {})
+        return self._versions(self._session.all(_listed(select(versions), name, states, after, limit)), {})
+
+    def heads(self, name: str, states: Sequence[BaselineState], after: str | None, limit: int) -> Sequence[BaselineVersion]:
+        """As `page`, and without `included`."""
+        wanted = select(*(column for column in versions.columns if column.name != "included"))
+        return self._versions(self._session.all(_listed(wanted, name, states, after, limit)), {})
+
+    def size(self, version_id: str) -> tuple[int, int]:
+        """How many cells the version has, and how many resources."""
+        found = effective(version_id).subquery()
+        counted = select(func.count().label("cells"), func.coalesce(func.sum(parts.c.count), 0).label("resources"))
+        row = self._session.one(counted.select_from(parts).join(found, found.c.part == parts.c.part))
+        return (row.cells, int(row.resources)) if row else (0, 0)
 
     def active(self, name: str) -> BaselineVersion | None:
         """The active version, with the cells that it changed and removed."""
@@ -183,13 +190,22 @@ class SqlBaselines:
         self._session.execute(insert(active_cells).from_select(["name", "cell", "part"], select(name, new.c.cell, new.c.part)))
 
 
+def _listed(wanted: Select[Any], name: str, states: Sequence[BaselineState], after: str | None, limit: int) -> Select[Any]:
+    wanted = wanted.where(versions.c.name == name)
+    if states:
+        wanted = wanted.where(versions.c.state.in_([state.value for state in states]))
+    if after is not None:
+        wanted = wanted.where(versions.c.number < select(versions.c.number).where(versions.c.id == after).scalar_subquery())
+    return wanted.order_by(versions.c.number.desc()).limit(limit)
+
+
 def _version(row: Row[Any], own: Sequence[Row[Any]], given: Sequence[BaselineApproval]) -> BaselineVersion:
     return BaselineVersion(
         state=BaselineState(row.state),
         cells=tuple(part for part in map(part_of_row, own) if part),
         removed=removed_cells(own),
         omissions=tuple(codec.decode(Omission, item) for item in row.omissions),
-        included=tuple(codec.decode(IncludedDrift, item) for item in row.included),
+        included=tuple(codec.decode(IncludedDrift, item) for item in getattr(row, "included", ())),
         records=tuple(row.records),
         approvals=tuple(given),
         **values_of(row, _SAME),

@@ -16,6 +16,7 @@ from driftwatch.domain.resource import Cell, Json
 from driftwatch.domain.selection import FindingSelection
 from driftwatch.errors import StoreError
 from driftwatch.stores.columns import SafeText, UtcTime
+from driftwatch.stores.days import utc_day
 from driftwatch.stores.schema import cells, decisions, findings, record_effects
 from driftwatch.stores.schema.judged import LIVE_ONLY, UNSETTLED_ONLY
 from driftwatch.stores.session import Session, cell_of, chunks, values_of
@@ -91,6 +92,18 @@ class SqlFindings:
         group = (findings.c.state, findings.c.verdict_current)
         counted = select(*group, func.count().label("number")).join(cells).where(*_criteria(wanted)).group_by(*group)
         return {(row.state, row.verdict_current): row.number for row in self._session.all(counted)}
+
+    def days(self, since: datetime, accounts: Collection[str] | None = None) -> Mapping[str, tuple[int, int]]:
+        """How many opened and how many closed on each day from `since` on, in these accounts (None: in any)."""
+        opened, closed = (self._by_day(column, since, accounts) for column in (findings.c.first_seen, findings.c.closed_at))
+        return {day: (opened.get(day, 0), closed.get(day, 0)) for day in sorted({*opened, *closed})}
+
+    def _by_day(self, column: ColumnElement[datetime], since: datetime, accounts: Collection[str] | None) -> Mapping[str, int]:
+        day = utc_day(column)
+        counted = select(day.label("day"), func.count().label("number")).select_from(findings).where(column >= since).group_by(day)
+        if accounts is not None:
+            counted = counted.join(cells).where(cells.c.account.in_(accounts))
+        return {row.day: row.number for row in self._session.all(counted)}
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[Finding]:
         """At most `limit` findings whose ids begin so, ordered by id."""
@@ -206,6 +219,8 @@ def _criteria(wanted: FindingSelection) -> Iterator[ColumnElement[bool] | TextCl
     if set(wanted.states) == LIVE:
         yield LIVE_ONLY
     elif wanted.states:
+        if LIVE.issuperset(wanted.states):
+            yield LIVE_ONLY
         yield findings.c.state.in_([state.value for state in wanted.states])
     if wanted.verdicts:
         yield findings.c.verdict_current.in_([verdict.value for verdict in wanted.verdicts])

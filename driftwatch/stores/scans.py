@@ -11,6 +11,7 @@ from sqlalchemy import Row, func, insert, literal, select, tuple_, update
 from driftwatch.domain.scan import Scan, ScanStatus
 from driftwatch.errors import StoreError
 from driftwatch.stores.columns import SafeText, UtcTime
+from driftwatch.stores.days import utc_day
 from driftwatch.stores.schema import cell_readings, cells, scans
 from driftwatch.stores.session import Session, values_of
 
@@ -51,6 +52,12 @@ class SqlScans:
             place = tuple_(literal(after[0], UtcTime), literal(after[1], SafeText))
             newest = newest.where(scans.c.started_at <= after[0], tuple_(scans.c.started_at, scans.c.id) < place)
         return [_scan(row) for row in self._session.all(newest)]
+
+    def days(self, since: datetime) -> Mapping[tuple[str, str], int]:
+        """How many began on which day, by day and status, from `since` on."""
+        group = (utc_day(scans.c.started_at).label("day"), scans.c.status)
+        counted = select(*group, func.count().label("number")).where(scans.c.started_at >= since).group_by(*group)
+        return {(row.day, row.status): row.number for row in self._session.all(counted)}
 
     def outcomes(self, scan_id: str, accounts: Collection[str] | None = None) -> Mapping[str, int]:
         """How many readings of the scan ended how; of cells in these accounts (None: in any)."""

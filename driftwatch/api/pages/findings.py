@@ -10,12 +10,12 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from driftwatch.api import site
+from driftwatch.api.acts import REASON, Act, Field, back, same
 from driftwatch.api.asking import Asking, Some, looked_into
 from driftwatch.api.cases import case_for, tag_of
 from driftwatch.api.forms import Posted
 from driftwatch.api.guard import Caller
 from driftwatch.api.paging import cursor, position
-from driftwatch.api.problems import Problem
 from driftwatch.api.records import draft_of_finding
 from driftwatch.api.routing import PageRoutes
 from driftwatch.domain.access import Permission
@@ -31,9 +31,29 @@ from driftwatch.operations.timeline import timeline
 
 routes: Final = PageRoutes()
 ON_A_PAGE: Final = 50
-_RATIFY: Final = "A change record approved afterwards, by somebody who had no part in the change, makes it a deviation that was agreed to."
-_DRAFT: Final = "It names exactly what changed here; you are its requester, so that somebody else has to approve it."
-_EXCEPT: Final = "It may stay as it is for a while; somebody else has to approve that."
+_ACKNOWLEDGE: Final = Act(
+    path="acknowledge",
+    title="You deal with it",
+    text="Say so; the verdict stays.",
+    fields=(Field(name="ticket", label="Where it is dealt with", required=False),),
+)
+_RATIFY: Final = Act(
+    path="ratify",
+    title="Agree afterwards",
+    text="A change record approved afterwards, by somebody who had no part in the change, makes it a deviation that was agreed to.",
+    fields=(Field(name="record", label="Change record"),),
+)
+_DRAFT: Final = Act(
+    path="draft",
+    title="Draft a change record from this",
+    text="It names exactly what changed here; you are its requester, so that somebody else has to approve it.",
+)
+_EXCEPT: Final = Act(
+    path="except",
+    title="Ask for an exception",
+    text="It may stay as it is for a while; somebody else has to approve that.",
+    fields=(Field(name="until", label="Until", type="date"), REASON),
+)
 
 
 @routes.read("/findings")
@@ -94,40 +114,40 @@ def show(request: Request, caller: Asking, finding: str) -> Response:
 def acknowledge(caller: Asking, finding: str, form: Posted) -> Response:
     """Say that you have seen it and deal with it."""
     case = case_for(caller, finding, Permission.OPERATE, "finding_ack")
-    _same(form.text("seen"), case)
+    same(form.text("seen"), tag_of(case.finding), "finding")
     ticket = form.text("ticket", required=False)
     form.done()
     findings.ack(caller.installation, finding, caller.actor, ticket or None)
-    return _back(finding)
+    return back(f"/findings/{finding}")
 
 
 @routes.write("/findings/{finding}/ratify", needs=Permission.APPROVE)
 def ratify(caller: Asking, finding: str, form: Posted) -> Response:
     """Agree to an uncovered drift afterwards."""
     case = case_for(caller, finding, Permission.APPROVE, "finding_ratify")
-    _same(form.text("seen"), case)
+    same(form.text("seen"), tag_of(case.finding), "finding")
     record = form.text("record")
     form.done()
     findings.ratify(caller.installation, finding, record, caller.actor)
-    return _back(finding)
+    return back(f"/findings/{finding}")
 
 
 @routes.write("/findings/{finding}/except", needs=Permission.OPERATE)
 def except_(caller: Asking, finding: str, form: Posted) -> Response:
     """Ask that the state be excused for a while."""
     case = case_for(caller, finding, Permission.OPERATE, "finding_except")
-    _same(form.text("seen"), case)
+    same(form.text("seen"), tag_of(case.finding), "finding")
     until, reason = _day(form.text("until")), form.text("reason")
     form.done()
     exceptions.request(caller.installation, finding, caller.actor, until=until, reason=reason)
-    return _back(finding)
+    return back(f"/findings/{finding}")
 
 
 @routes.write("/findings/{finding}/draft", needs=Permission.OPERATE)
 def draft(caller: Asking, finding: str, form: Posted) -> Response:
     """Make a change record that covers what the finding shows: a draft, whose page comes next."""
     case = case_for(caller, finding, Permission.OPERATE, "change_new")
-    _same(form.text("seen"), case)
+    same(form.text("seen"), tag_of(case.finding), "finding")
     form.done()
     held = draft_of_finding(caller, finding, {}, "form")
     return RedirectResponse(f"/changes/{site.step(held.record.id)}", HTTPStatus.SEE_OTHER)
@@ -135,16 +155,6 @@ def draft(caller: Asking, finding: str, form: Posted) -> Response:
 
 def _given(state: Any, verdict: Any, account: Any, region: Any, type_: Any) -> dict[str, list[str] | None]:
     return {"state": state, "verdict": verdict, "account": account, "region": region, "type": type_}
-
-
-def _same(seen: str, case: Case) -> None:
-    """Raises Problem (412) where the finding is no longer what the form's page showed."""
-    if seen != tag_of(case.finding):
-        raise Problem(HTTPStatus.PRECONDITION_FAILED, "the finding is no longer what this page showed; look at it again")
-
-
-def _back(finding: str) -> Response:
-    return RedirectResponse(f"/findings/{finding}", HTTPStatus.SEE_OTHER)
 
 
 def _day(text: str) -> datetime:
@@ -158,28 +168,16 @@ def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _next(caller: Caller, case: Case) -> list[dict[str, Any]]:
-    """What this person may do now, each with its form or the command that does it."""
+def _next(caller: Caller, case: Case) -> list[Act]:
+    """What this person may do now."""
     finding = case.finding
     account = (finding.cell.account,)
     may_operate, may_approve = (caller.rights.allows(item, account) for item in (Permission.OPERATE, Permission.APPROVE))
-    uncovered = finding.verdict_current in UNCOVERED
-    acts: list[dict[str, Any]] = []
+    acts: list[Act] = []
     if finding.state is FindingState.OPEN and may_operate:
-        ticket = [("ticket", "Where it is dealt with", "text", False)]
-        acts.append(_act("acknowledge", "You deal with it", "Say so; the verdict stays.", ticket))
-    if uncovered and finding.state in (FindingState.OPEN, FindingState.ACKNOWLEDGED):
-        if may_approve:
-            acts.append(_act("ratify", "Agree afterwards", _RATIFY, [("record", "Change record", "text", True)]))
-        if may_operate:
-            if caller.installation.register is not None:
-                acts.append(_act("draft", "Draft a change record from this", _DRAFT, []))
-            acts.append(
-                _act("except", "Ask for an exception", _EXCEPT, [("until", "Until", "date", True), ("reason", "Why", "text", True)])
-            )
+        acts.append(_ACKNOWLEDGE)
+    if finding.verdict_current in UNCOVERED and finding.state in (FindingState.OPEN, FindingState.ACKNOWLEDGED):
+        acts += [_RATIFY] if may_approve else []
+        acts += [_DRAFT] if may_operate and caller.installation.register is not None else []
+        acts += [_EXCEPT] if may_operate else []
     return acts
-
-
-def _act(path: str, title: str, text: str, fields: list[tuple[str, str, str, bool]]) -> dict[str, Any]:
-    shown = [{"name": name, "label": label, "type": kind, "required": required} for name, label, kind, required in fields]
-    return {"path": path, "title": title, "text": text, "fields": shown, "button": title}

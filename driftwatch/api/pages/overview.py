@@ -6,14 +6,16 @@ from typing import Any, Final
 
 from fastapi import Request, Response
 
-from driftwatch.api import site
-from driftwatch.api.asking import Asking
+from driftwatch.api import charts, site
+from driftwatch.api import versions as access
+from driftwatch.api.asking import Asking, looked_into
 from driftwatch.api.guard import Caller
 from driftwatch.api.routing import PageRoutes
+from driftwatch.domain.access import Permission
 from driftwatch.domain.decision import UNCOVERED, Verdict
 from driftwatch.domain.selection import CellSelection
 from driftwatch.domain.snapshot import CellState
-from driftwatch.operations import coverage, status_views
+from driftwatch.operations import baseline_views, coverage, status_views, trends, waiting
 
 routes: Final = PageRoutes()
 ON_THE_MAP: Final = 20
@@ -31,7 +33,16 @@ WORST_FIRST: Final = (
 @routes.read("/")
 def show(request: Request, caller: Asking) -> Response:
     """The whole page."""
-    return site.page(request, "overview.html", caller=caller, accounts=_map(caller), **_state(caller))
+    return site.page(
+        request,
+        "overview.html",
+        caller=caller,
+        accounts=_map(caller),
+        waiting=_waiting(caller),
+        most=waiting.SHOWN,
+        trends=_trends(caller),
+        **_state(caller),
+    )
 
 
 @routes.read("/live/overview")
@@ -53,6 +64,34 @@ def _state(caller: Caller) -> dict[str, Any]:
         "covered": sum(verdicts.values()) - sum(uncovered.values()),
         "unseen": unseen,
         "looked_at": sum(cells.values()),
+    }
+
+
+def _waiting(caller: Caller) -> waiting.Waiting:
+    """What waits for this very person."""
+    permitted = caller.rights.allows
+    heads = [
+        item
+        for item in baseline_views.heads(caller.installation)
+        if item.waiting and access.may(caller, Permission.APPROVE, item.pattern.name)
+    ]
+    return waiting.for_person(
+        caller.installation,
+        caller.actor,
+        lambda touched: permitted(Permission.APPROVE, touched),
+        heads,
+        looked_into(caller, None),
+        operates=permitted(Permission.OPERATE),
+    )
+
+
+def _trends(caller: Caller) -> dict[str, Any]:
+    days = trends.trends(caller.installation, looked_into(caller, None))
+    return {
+        "days": days,
+        "findings": charts.side_by_side(("opened", "closed"), [(day.opened, day.closed) for day in days]),
+        "scans": charts.stacked(("whole", "partly"), [(day.complete, day.scans - day.complete) for day in days]),
+        "totals": {name: sum(getattr(day, name) for day in days) for name in ("opened", "closed", "scans", "complete")},
     }
 
 

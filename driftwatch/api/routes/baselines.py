@@ -7,19 +7,17 @@ from typing import Annotated, Final, Literal
 
 from fastapi import Path, Query, Request, Response
 
+from driftwatch.api import versions as access
 from driftwatch.api.answers import answer, seen, tagged
 from driftwatch.api.asking import Asking
-from driftwatch.api.guard import Caller
 from driftwatch.api.paging import CursorQuery, LimitQuery, cursor_of, parts_of
 from driftwatch.api.repeats import Repeatable
 from driftwatch.api.routing import Routes
 from driftwatch.api.schemas import baselines as schemas
 from driftwatch.api.schemas.base import Because, Nothing
 from driftwatch.domain.access import Permission
-from driftwatch.domain.authorization import reach
 from driftwatch.domain.baseline import BaselineVersion
 from driftwatch.domain.canonical import utc_text
-from driftwatch.domain.resource import Cell, Scope
 from driftwatch.errors import NotFoundError
 from driftwatch.operations import approvals, baseline_views, baselines, describe, describe_baselines, requests
 
@@ -34,7 +32,7 @@ OtherId = Annotated[str, Query(max_length=80, pattern=_VERSION)]
 @routes.read("/baselines", schemas.BaselineList)
 def every(request: Request, caller: Asking) -> Response:
     """The baselines that the configuration names, each with its active version and its proposals."""
-    readable = [item for item in baseline_views.named(caller.installation) if _may(caller, Permission.READ, item.pattern.name)]
+    readable = [item for item in baseline_views.named(caller.installation) if access.may(caller, Permission.READ, item.pattern.name)]
     return tagged(request, {"baselines": [describe_baselines.baseline_document(item) for item in readable]})
 
 
@@ -43,16 +41,16 @@ def versions(request: Request, caller: Asking, name: BaselineName, cursor: Curso
     """The versions of a baseline, the newest first, a page at a time."""
     after = parts_of(cursor, 1)
     found, following = baseline_views.page(caller.installation, name, after[0] if after else None, limit)
-    if not (found or cursor or name in _configured(caller)) or not _may(caller, Permission.READ, name):
+    if not (found or cursor or name in access.configured(caller)) or not access.may(caller, Permission.READ, name):
         raise NotFoundError(f"no baseline is called {name}")
-    documents = [describe.version_document(version) for version in found if _may(caller, Permission.READ, name, version)]
+    documents = [describe.version_document(version) for version in found if access.may(caller, Permission.READ, name, version)]
     return tagged(request, {"versions": documents, "next": cursor_of(following) if following else None})
 
 
 @routes.write("/baselines/{name}/capture", schemas.VersionOf, needs=Permission.OPERATE, status=201)
 def capture(caller: Asking, name: BaselineName, body: schemas.CaptureBaseline, repeat: Repeatable) -> Response:
     """Capture what the last complete readings saw, as a new version; nothing is approved by that."""
-    _require(caller, Permission.OPERATE, name, "baseline_capture")
+    access.require(caller, Permission.OPERATE, name, "baseline_capture")
     left_out = [baselines.LeftOut(pattern=item.pattern, reason=item.reason) for item in body.left_out]
     with repeat:
         version = baselines.capture(caller.installation, name, caller.actor, left_out, body.note)
@@ -64,11 +62,10 @@ def capture(caller: Asking, name: BaselineName, body: schemas.CaptureBaseline, r
 @routes.write("/baselines/{name}/refresh", schemas.RefreshOf, needs=Permission.OPERATE, status=202)
 def refresh(caller: Asking, name: BaselineName, body: Nothing, repeat: Repeatable) -> Response:  # noqa: ARG001 - that it is empty is checked
     """Ask the daemon for a fresh proposal: from the files where they are the baseline's source, else from the last readings."""
-    _require(caller, Permission.OPERATE, name, "baseline_refresh")
+    access.require(caller, Permission.OPERATE, name, "baseline_refresh")
     installation, actor = caller.installation, caller.actor
     with repeat:
-        arguments = {"method": actor.method.value, "assurance": actor.assurance.value}
-        asked = requests.ask(installation, "refresh", (name,), actor.person, arguments)
+        asked = requests.ask_refresh(installation, name, actor)
         alive = requests.daemon_is_alive(installation)
         expires = utc_text(asked.created_at + requests.EXPIRES)
         document = {
@@ -84,9 +81,9 @@ def refresh(caller: Asking, name: BaselineName, body: Nothing, repeat: Repeatabl
 @routes.read("/baselines/versions/{version_id}", schemas.WholeVersion)
 def show(caller: Asking, version_id: VersionId) -> Response:
     """One version with what it says of each cell; its ETag is the content hash, which an approval names."""
-    version = _version(caller, version_id)
+    version = access.version_for(caller, version_id)
     _, cells = baseline_views.show(caller.installation, version.id)
-    shown = {cell: part for cell, part in cells.items() if _reads(caller, cell)}
+    shown = {cell: part for cell, part in cells.items() if access.reads(caller, cell)}
     return answer(describe_baselines.whole_version_document(version, shown), headers={"ETag": f'"{version.content_hash}"'})
 
 
@@ -100,19 +97,19 @@ def diff(
     limit: LimitQuery = 50,
 ) -> Response:
     """What the world, or another version, changes against a version, resource by resource, a page at a time."""
-    version = _version(caller, version_id)
-    other = None if against == "world" else _version(caller, against).id
+    version = access.version_for(caller, version_id)
+    other = None if against == "world" else access.version_for(caller, against).id
     found, following = baseline_views.page_of_differences(
-        caller.installation, version.id, other, after=_place(cursor), limit=limit, shown=lambda cell: _reads(caller, cell)
+        caller.installation, version.id, other, after=access.place(cursor), limit=limit, shown=lambda cell: access.reads(caller, cell)
     )
     documents = [describe_baselines.resource_diff_document(item) for item in found]
-    return tagged(request, {"resources": documents, "next": _place_cursor(*following) if following else None})
+    return tagged(request, {"resources": documents, "next": access.place_cursor(*following) if following else None})
 
 
 @routes.write("/baselines/versions/{version_id}/propose", schemas.VersionOf, needs=Permission.OPERATE)
 def propose(caller: Asking, version_id: VersionId, body: Nothing, repeat: Repeatable) -> Response:  # noqa: ARG001
     """Put a captured version up for approval by somebody else."""
-    version = _version(caller, version_id, Permission.OPERATE, "baseline_propose")
+    version = access.version_for(caller, version_id, Permission.OPERATE, "baseline_propose")
     with repeat:
         return repeat.keep(_answer(baselines.propose(caller.installation, version.id, caller.actor)))
 
@@ -120,7 +117,7 @@ def propose(caller: Asking, version_id: VersionId, body: Nothing, repeat: Repeat
 @routes.write("/baselines/versions/{version_id}/approve", schemas.ApprovedOf, needs=Permission.APPROVE, conditional=True)
 def approve(request: Request, caller: Asking, version_id: VersionId, body: schemas.ApproveVersion, repeat: Repeatable) -> Response:
     """Approve a proposal by its content hash; when R13 is satisfied it becomes active at once. Nobody approves their own."""
-    version = _version(caller, version_id, Permission.APPROVE, "baseline_approve")
+    version = access.version_for(caller, version_id, Permission.APPROVE, "baseline_approve")
     with repeat:
         tag = seen(request, version.content_hash)
         done = approvals.approve(caller.installation, version.id, caller.actor, seen_hash=tag, accept_risk=body.accept_risk)
@@ -130,66 +127,10 @@ def approve(request: Request, caller: Asking, version_id: VersionId, body: schem
 @routes.write("/baselines/versions/{version_id}/reject", schemas.VersionOf, needs=Permission.APPROVE)
 def reject(caller: Asking, version_id: VersionId, body: Because, repeat: Repeatable) -> Response:
     """Reject a proposal; your own is withdrawn by that."""
-    version = _version(caller, version_id, Permission.APPROVE, "baseline_reject")
+    version = access.version_for(caller, version_id, Permission.APPROVE, "baseline_reject")
     with repeat:
         return repeat.keep(_answer(approvals.reject(caller.installation, version.id, caller.actor, body.reason)))
 
 
 def _answer(version: BaselineVersion, *, status: int = HTTPStatus.OK, **headers: str) -> Response:
     return answer(describe.version_document(version), status=status, headers={"ETag": f'"{version.content_hash}"', **headers})
-
-
-def _configured(caller: Caller) -> frozenset[str]:
-    return frozenset(pattern.name for pattern in caller.installation.baselines)
-
-
-def _accounts(caller: Caller, name: str, version: BaselineVersion | None = None) -> frozenset[str]:
-    """The configured accounts that the baseline's patterns cover, and those of the cells that the version is about.
-
-    A baseline that the configuration does not name, or that covers none of its accounts, may be about any of them.
-    """
-    known = frozenset(caller.installation.accounts)
-    patterns = [pattern for pattern in caller.installation.baselines if pattern.name == name]
-    covered = known.intersection(*(reach.of_globs(pattern.accounts, caller.installation.accounts) for pattern in patterns)) or known
-    return covered | {cell.account for cell in _cells(version)} if version else covered
-
-
-def _cells(version: BaselineVersion) -> list[Cell]:
-    return [*(part.cell for part in version.cells), *(item.cell for item in version.omissions), *version.removed]
-
-
-def _may(caller: Caller, permission: Permission, name: str, version: BaselineVersion | None = None) -> bool:
-    return caller.rights.allows(permission, _accounts(caller, name, version))
-
-
-def _reads(caller: Caller, cell: Cell) -> bool:
-    return caller.rights.allows(Permission.READ, (cell.account,))
-
-
-def _require(caller: Caller, permission: Permission, name: str, action: str) -> None:
-    """Raises NotFoundError for a baseline that is not configured, or not for this person to see; RefusedError as `Caller.require`."""
-    if name not in _configured(caller) or not _may(caller, Permission.READ, name):
-        raise NotFoundError(f"no baseline is called {name}")
-    caller.require(permission, _accounts(caller, name), action, name)
-
-
-def _version(caller: Caller, version_id: str, permission: Permission = Permission.READ, action: str = "") -> BaselineVersion:
-    """The version, for somebody who may read all accounts that it is about: to others it does not exist. Acting needs the permission."""
-    version = baseline_views.version(caller.installation, version_id)
-    if version is None or not _may(caller, Permission.READ, version.name, version):
-        raise NotFoundError(f"no baseline version {version_id}")
-    if permission is not Permission.READ:
-        caller.require(permission, _accounts(caller, version.name, version), action, version_id)
-    return version
-
-
-def _place_cursor(cell: Cell, id_: str) -> str:
-    return cursor_of(cell.scope.partition, cell.account, cell.region, cell.type, id_)
-
-
-def _place(cursor: str | None) -> tuple[Cell, str] | None:
-    parts = parts_of(cursor, 5)
-    if parts is None:
-        return None
-    partition, account, region, type_, id_ = parts
-    return Cell(scope=Scope(partition=partition, account=account, region=region), type=type_), id_

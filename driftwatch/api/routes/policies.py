@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -12,7 +9,7 @@ from fastapi import Depends, Request, Response
 
 from driftwatch.api.answers import answer, tagged
 from driftwatch.api.asking import Asking, looked_into
-from driftwatch.api.guard import Surroundings
+from driftwatch.api.judging import MOST_BYTES, REPLAYED, alone
 from driftwatch.api.paging import cursor, position
 from driftwatch.api.problems import Problem
 from driftwatch.api.routing import Routes
@@ -20,14 +17,9 @@ from driftwatch.api.schemas import policies as schemas
 from driftwatch.documents import cases, policies
 from driftwatch.domain.access import Permission
 from driftwatch.domain.selection import FindingSelection
-from driftwatch.errors import BusyError
 from driftwatch.operations import policy_replay, policy_tests, policy_views
 
 routes: Final = Routes("policy")
-
-MOST_BYTES: Final = 262_144
-"""Of cases: judging costs more than reading them."""
-REPLAYED: Final = timedelta(days=30)
 
 
 async def _bytes(request: Request) -> bytes:
@@ -47,7 +39,7 @@ def test(request: Request, caller: Asking, body: schemas.Cases, sent: Annotated[
     del body  # it says that there are not too many cases, and what the document promises
     if len(sent) > MOST_BYTES:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"cases of more than {MOST_BYTES} bytes; send fewer at once")
-    with _alone(request):
+    with alone(request):
         results = policy_tests.run(cases.parse(sent, "body.json", caller.installation.policy))
     passed = sum(result.passed for result in results)
     summary = {"cases": len(results), "passed": passed, "failed": len(results) - passed}
@@ -61,20 +53,8 @@ def replay(request: Request, caller: Asking, body: schemas.Replay) -> Response:
     since = body.since or installation.clock() - REPLAYED
     wanted = FindingSelection(accounts=looked_into(caller, None), since=since)
     after = position(body.cursor)
-    with _alone(request):
+    with alone(request):
         policy = policies.with_people(policies.parse(body.policy.encode(), "policy.yaml"), installation.people)
         judged, following = policy_replay.page(installation, policy, wanted, after, body.limit)
     told = [policy_replay.document(item) for item in judged if body.all or item.changed]
     return answer({"judged": len(judged), "replayed": told, "next": cursor(following)})
-
-
-@contextmanager
-def _alone(request: Request) -> Iterator[None]:
-    """Raises BusyError while somebody else has something judged."""
-    around: Surroundings = request.app.state.around
-    if not around.judging.acquire(blocking=False):
-        raise BusyError("somebody else has a policy tested or replayed now; one at a time: try again in a moment")
-    try:
-        yield
-    finally:
-        around.judging.release()

@@ -12,6 +12,8 @@ from driftwatch.domain.decision import Verdict
 from driftwatch.domain.finding import FindingState
 
 MOST_CASES = 100
+MOST_POLICY = 200_000
+"""Characters of a policy file to try."""
 
 
 class ValueOf(Given):
@@ -78,7 +80,7 @@ class CasesResult(Given):
 
 
 class Replay(Body):
-    policy: Annotated[str, StringConstraints(min_length=1, max_length=200_000)] = Field(description="The policy file to try, as text.")
+    policy: Annotated[str, StringConstraints(min_length=1, max_length=MOST_POLICY)] = Field(description="The policy file to try, as text.")
     since: When | None = Field(default=None, description="Findings that were first seen from then on; default: 30 days ago.")
     all: bool = Field(default=False, description="Drifts that would come to the same, too.")
     cursor: Annotated[str, StringConstraints(max_length=400, pattern="^[A-Za-z0-9_-]+$")] | None = None
