@@ -14,6 +14,7 @@ import structlog
 
 from driftwatch.daemon import lease
 from driftwatch.daemon.clockwork import Clockwork
+from driftwatch.daemon.gauges import Gauges
 from driftwatch.daemon.ledger_keeper import LedgerKeeper
 from driftwatch.daemon.pace import DEFAULT, Pace
 from driftwatch.daemon.postman import Postmen
@@ -35,8 +36,6 @@ from driftwatch.telemetry.logs import report_to_log
 from driftwatch.telemetry.metrics import Metrics
 from driftwatch.wiring import Wired, holder
 
-MEASURE_EVERY: Final = 6
-"""Heartbeats from one measuring of the state to the next; each scan measures, too."""
 UNDECIDED: Final = frozenset({GapReason.UNCONFIRMED_ABSENCE.value, GapReason.SETTLING.value})
 """The reasons for which a cell is read again soon."""
 KEEPER_JOIN_S: Final = 1.0
@@ -70,6 +69,7 @@ class Daemon:
         self._asked_to_stop = self._asked_to_reload = False
         self._log = structlog.get_logger()
         self._traffic = Traffic(metrics)
+        self._gauges = Gauges(metrics, lambda: status.measure(self.installation), monotonic)
         self._worker = Worker(
             holder=self._holder,
             loaded=self.loaded,
@@ -87,7 +87,6 @@ class Daemon:
         self._started = False
         self._fatal: str | None = None
         self._trouble: str | None = "starting"
-        self._beats = 0
         self._round_at = self._beat_at = monotonic()
         self._wall = WallClock(wired.installation.clock(), monotonic)
 
@@ -126,7 +125,7 @@ class Daemon:
         self._round_at = self._beat_at = self._monotonic()
         self._started, self._trouble = True, None
         self._metrics.heartbeat.set(self.installation.clock().timestamp())
-        self._metrics.state(status.measure(self.installation))
+        self._gauges.measure()
         threading.Thread(target=self._keep_beating, name="heartbeat", daemon=True).start()
         self.request_scan(why="start")
         self._log.info("started", holder=self._holder, policy=self.installation.policy.version)
@@ -221,9 +220,7 @@ class Daemon:
             self._worker.free_stuck()
             self._traffic.count(self._loaded)
             self._end_retired()
-            self._beats += 1
-            if self._beats % MEASURE_EVERY == 0:
-                self._metrics.state(status.measure(self.installation))
+            self._gauges.beat()
         except DriftwatchError as error:
             self._trouble = "the store fails"
             self._log.error("heartbeat_failed", error=str(error))
@@ -256,7 +253,7 @@ class Daemon:
         """Cells with a resource that is missing for the first time, or has not settled, are read again soon: the second reading decides."""
         installation = self.installation
         self._traffic.count(self._loaded)
-        self._metrics.state(status.measure(installation))
+        self._gauges.measure()
         undecided = [str(item.cell) for item in status.statuses(installation) if item.reason in UNDECIDED]
         if undecided and not self._stopping.is_set():
             self._ticks.confirm(undecided, self._loaded.config.scan.confirm_absence_s)
@@ -268,6 +265,7 @@ class Daemon:
 
     def _report(self, event: Event) -> None:
         self._metrics.on(event)
+        self._gauges.on(event)
         self._report_to(event)
 
     def _alive(self) -> str | None:
