@@ -7,7 +7,23 @@ from typing import Annotated
 import typer
 
 from driftwatch import __version__
-from driftwatch.cli import activity, baseline, catalog, changes, config, demo, findings, init, ledger, policy, scan, serve, status, tokens
+from driftwatch.cli import (
+    activity,
+    baseline,
+    catalog,
+    changes,
+    config,
+    demo,
+    findings,
+    init,
+    ledger,
+    notify,
+    policy,
+    scan,
+    serve,
+    status,
+    tokens,
+)
 from driftwatch.cli.output import ErrorsAsSentences
 
 app = typer.Typer(
@@ -44,6 +60,7 @@ app.command(name="status", rich_help_panel=WATCH)(status.status)
 app.command(rich_help_panel=WATCH)(serve.serve)
 app.add_typer(activity.app, name="activity", rich_help_panel=WATCH)
 app.add_typer(tokens.app, name="token", rich_help_panel=BEGIN)
+app.add_typer(notify.app, name="notify", rich_help_panel=WATCH)
 app.add_typer(findings.app, name="findings", rich_help_panel=WATCH)
 app.add_typer(baseline.app, name="baseline", rich_help_panel=APPROVE)
 app.add_typer(changes.app, name="changes", rich_help_panel=APPROVE)

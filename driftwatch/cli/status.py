@@ -96,7 +96,7 @@ def _print_notifiers(view: Overview, *, daemon: bool) -> None:
             waits = "" if daemon else "; `driftwatch serve` tells it"
             say(f"notifier {name} is to be told of {queue.owed} findings, the oldest since {utc_text(queue.oldest_owed)}{waits}")
         if queue.quarantined:
-            say(f"notifier {name} refused {queue.quarantined} findings; they are tried again when they change, or at a reload or restart:")
+            say(f"notifier {name} refused {queue.quarantined} findings; told again when they change, or by `driftwatch notify retry`:")
     for item in view.quarantined:
         say(f"  {item.finding} ({item.notifier}): {item.error}")
 

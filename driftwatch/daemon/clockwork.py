@@ -1,4 +1,4 @@
-"""The clockwork: looks every half minute at what becomes due by itself, and measures the state, beside whatever else the daemon does."""
+"""The clockwork: looks every half minute at what becomes due by itself, beside whatever else the daemon does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import structlog
 
 from driftwatch.domain.report import Report
 from driftwatch.errors import DriftwatchError
-from driftwatch.operations import clocks, status
+from driftwatch.operations import clocks
 from driftwatch.operations.installation import Installation
 from driftwatch.telemetry import logs
 from driftwatch.telemetry.metrics import Metrics
@@ -59,7 +59,6 @@ class Clockwork:
         now = installation.clock()
         try:
             clocks.tick(installation, self._report, settling_since=self._since)
-            self._metrics.state(status.measure(installation))
         except DriftwatchError as error:
             self._log.error("clocks_failed", error=str(error))
         else:

@@ -14,6 +14,7 @@ import structlog
 
 from driftwatch.daemon import lease
 from driftwatch.daemon.clockwork import Clockwork
+from driftwatch.daemon.gauges import Gauges
 from driftwatch.daemon.ledger_keeper import LedgerKeeper
 from driftwatch.daemon.pace import DEFAULT, Pace
 from driftwatch.daemon.postman import Postmen
@@ -23,7 +24,7 @@ from driftwatch.daemon.traffic import Traffic
 from driftwatch.daemon.wall_clock import WallClock
 from driftwatch.daemon.watcher import Asks, Watcher
 from driftwatch.daemon.worker import Worker
-from driftwatch.domain.report import Event, Report
+from driftwatch.domain.report import Event, Measures, Report
 from driftwatch.domain.request import Request
 from driftwatch.domain.selection import CellSelection
 from driftwatch.domain.snapshot import GapReason
@@ -69,6 +70,7 @@ class Daemon:
         self._asked_to_stop = self._asked_to_reload = False
         self._log = structlog.get_logger()
         self._traffic = Traffic(metrics)
+        self._gauges = Gauges(metrics, self._measured, self._stopping, every_s=pace.heartbeat_s, monotonic=monotonic)
         self._worker = Worker(
             holder=self._holder,
             loaded=self.loaded,
@@ -125,7 +127,7 @@ class Daemon:
         self._started, self._trouble = True, None
         self._metrics.heartbeat.set(self.installation.clock().timestamp())
         threading.Thread(target=self._keep_beating, name="heartbeat", daemon=True).start()
-        self._metrics.state(status.measure(self.installation))
+        self._gauges.start()
         self.request_scan(why="start")
         self._log.info("started", holder=self._holder, policy=self.installation.policy.version)
 
@@ -168,7 +170,7 @@ class Daemon:
         self._ticks.stop()
         self._worker.wake()
         ended = self._worker.join(self._pace.stop_gently_s)
-        for part in (self._keeper, self._clockwork, self._watcher, self._postmen):
+        for part in (self._keeper, self._clockwork, self._watcher, self._postmen, self._gauges):
             part.join(KEEPER_JOIN_S)
         if not ended:
             for wired in (self._loaded, *self._retired):
@@ -252,11 +254,14 @@ class Daemon:
         """Cells with a resource that is missing for the first time, or has not settled, are read again soon: the second reading decides."""
         installation = self.installation
         self._traffic.count(self._loaded)
-        self._metrics.state(status.measure(installation))
+        self._gauges.measure()
         wanted = CellSelection(fresh_since=installation.fresh_since, reasons=UNDECIDED)
         undecided = [str(item.cell) for item in status.streamed(installation, wanted)]
         if undecided and not self._stopping.is_set():
             self._ticks.confirm(undecided, self._loaded.config.scan.confirm_absence_s)
+
+    def _measured(self) -> Measures:
+        return status.measure(self.installation)
 
     def _reloaded(self, *, ok: bool) -> bool:
         self._metrics.reloads.labels("ok" if ok else "failed").inc()
@@ -265,11 +270,13 @@ class Daemon:
 
     def _report(self, event: Event) -> None:
         self._metrics.on(event)
+        self._gauges.on(event)
         self._report_to(event)
 
     def _alive(self) -> str | None:
         if self._started and not self._stopping.is_set():
-            gone = [name for name, part in (("scheduler", self._ticks), ("clockwork", self._clockwork)) if not part.running]
+            running = {"scheduler": self._ticks.running, "clockwork": self._clockwork.running, "measuring": self._gauges.running}
+            gone = [name for name, runs in running.items() if not runs]
             troubles = (part.trouble for part in (self._worker, self._watcher, self._postmen))
             if trouble := next((f"the {name} is gone" for name in gone), None) or next(filter(None, troubles), None):
                 return trouble

@@ -25,8 +25,14 @@ class Deliveries(Protocol):
     def keep_only(self, notifiers: Collection[str]) -> Mapping[str, int]:
         """Ends the deliveries of every other notifier, and answers with how many of each."""
 
-    def quarantined(self, limit: int) -> Sequence[Delivery]:
-        """What was refused, ordered by notifier and finding."""
+    def quarantined(self, limit: int, notifier: str | None = None) -> Sequence[Delivery]:
+        """What was refused, by one notifier or any, ordered by notifier and finding."""
+
+    def oldest_owed(self, notifier: str) -> Delivery | None:
+        """What the notifier has waited for longest; None where it is owed nothing."""
+
+    def retry(self, notifiers: Collection[str], now: datetime) -> Mapping[str, int]:
+        """Owes again at once what these notifiers refused, and answers with how many of each that had any."""
 
     def measures(self) -> Mapping[str, DeliveryMeasure]:
         """By notifier, of those that have any delivery that did not end."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import ColumnElement, Row, func, select, update
 
 from driftwatch.domain.notification import Delivery, DeliveryMeasure, DeliveryState, Phase, Severity
 from driftwatch.stores.schema import deliveries
@@ -44,16 +44,37 @@ class SqlDeliveries:
     def keep_only(self, notifiers: Collection[str]) -> Mapping[str, int]:
         """Ends the deliveries of every other notifier, and answers with how many of each."""
         others = (deliveries.c.state != DeliveryState.ENDED.value, deliveries.c.notifier.not_in(sorted(notifiers)))
-        counts = select(deliveries.c.notifier, func.count().label("number")).where(*others).group_by(deliveries.c.notifier)
-        ended = {row.notifier: row.number for row in self._session.all(counts)}
+        ended = self._counted(*others)
         if ended:
             self._session.execute(update(deliveries).where(*others).values(state=DeliveryState.ENDED.value, due_at=None))
         return ended
 
-    def quarantined(self, limit: int) -> Sequence[Delivery]:
-        """What was refused, ordered by notifier and finding."""
+    def quarantined(self, limit: int, notifier: str | None = None) -> Sequence[Delivery]:
+        """What was refused, by one notifier or any, ordered by notifier and finding."""
         refused = select(deliveries).where(deliveries.c.state == DeliveryState.QUARANTINED.value)
+        if notifier is not None:
+            refused = refused.where(deliveries.c.notifier == notifier)
         return [_delivery(row) for row in self._session.all(refused.order_by(deliveries.c.notifier, deliveries.c.finding).limit(limit))]
+
+    def oldest_owed(self, notifier: str) -> Delivery | None:
+        """What the notifier has waited for longest; None where it is owed nothing."""
+        owed = select(deliveries).where(deliveries.c.state == DeliveryState.OWED.value, deliveries.c.notifier == notifier)
+        rows = self._session.all(owed.order_by(deliveries.c.owed_at, deliveries.c.finding).limit(1))
+        return _delivery(rows[0]) if rows else None
+
+    def retry(self, notifiers: Collection[str], now: datetime) -> Mapping[str, int]:
+        """Owes again at once what these notifiers refused, and answers with how many of each that had any."""
+        refused = (deliveries.c.state == DeliveryState.QUARANTINED.value, deliveries.c.notifier.in_(sorted(notifiers)))
+        moved = self._counted(*refused)
+        if moved:
+            again = {"state": DeliveryState.OWED.value, "revision": deliveries.c.revision + 1, "attempts": 0, "error": None}
+            self._session.execute(update(deliveries).where(*refused).values(**again, owed_at=now, due_at=now))
+        return moved
+
+    def _counted(self, *conditions: ColumnElement[bool]) -> dict[str, int]:
+        """By notifier: how many deliveries are so."""
+        counts = select(deliveries.c.notifier, func.count().label("number")).where(*conditions).group_by(deliveries.c.notifier)
+        return {row.notifier: row.number for row in self._session.all(counts.order_by(deliveries.c.notifier))}
 
     def measures(self) -> Mapping[str, DeliveryMeasure]:
         """By notifier, of those that have any delivery that did not end."""

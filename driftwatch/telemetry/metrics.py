@@ -97,7 +97,7 @@ class Metrics:
         for kind in ("scan", "refresh"):
             for state in (RequestState.DONE, RequestState.FAILED):
                 self.requests.labels(kind, state.value)
-        for part in ("worker", "reload", "heartbeat", "ledger", "clocks", "activity", "rescan", "notify"):
+        for part in ("worker", "reload", "heartbeat", "ledger", "clocks", "activity", "rescan", "notify", "measuring"):
             self.errors.labels(part)
         self.reload_ok.set(1)
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from driftwatch.domain.activity import Refusal
-from driftwatch.domain.report import ActivityMeasure, ActivityRead, Measures, SourceSynced
+from driftwatch.domain.message import Result
+from driftwatch.domain.report import ActivityMeasure, ActivityRead, Measures, NotifierTold, SourceSynced
 from driftwatch.domain.snapshot import GapReason
 from driftwatch.telemetry.metrics import Metrics
 from tests.builders import measures
@@ -20,6 +21,7 @@ def fed(taken: Measures) -> Metrics:
     for error in (None, "down"):
         metrics.on(SourceSynced(source="tickets", error=error))
         metrics.on(ActivityRead(source="trail", refused={reason.value: 1 for reason in Refusal}, error=error))
+    metrics.on(NotifierTold(notifier="siem", results={result.value: 1 for result in Result}))
     metrics.violations.labels("R1")
     metrics.ledger.export_ok.labels("file").set(1)
     metrics.ledger.exported_at.labels("file")

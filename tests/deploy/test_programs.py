@@ -15,7 +15,7 @@ import yaml
 from driftwatch.domain.report import ActivityMeasure, ActivityRead, HandledMeasure, Measures, ScopeMeasure, SourceMeasure, SourceSynced
 from driftwatch.telemetry.metrics import Metrics
 from tests.deploy.shipped import DASHBOARD, PROMETHEUS, RULE_TESTS, RULES, panels
-from tests.deploy.tools import REQUIRE, run
+from tests.deploy.tools import REQUIRE, found, run
 from tests.unit.telemetry.test_metrics import series
 
 START = datetime.fromtimestamp(0, UTC)
@@ -59,6 +59,8 @@ def test_the_example_of_alertmanager_is_accepted() -> None:
         ({"alertname": "DriftwatchBlinded", "job": "driftwatch", "severity": "critical"}, "on-call"),
         ({"alertname": "DriftwatchCellsStale", "job": "driftwatch", "severity": "warning"}, "tickets"),
         ({"alertname": "DriftwatchBaselineOld", "job": "driftwatch", "severity": "info"}, "tickets"),
+        ({"alertname": "DriftwatchFinding", "service": "driftwatch", "severity": "critical", "account": "1", "region": "r"}, "on-call"),
+        ({"alertname": "DriftwatchFinding", "service": "driftwatch", "severity": "warning", "account": "1", "region": "r"}, "tickets"),
     ],
 )
 def test_alerts_go_by_their_severity_and_the_heartbeat_goes_outside(labels: Mapping[str, str], receiver: str) -> None:
@@ -76,9 +78,11 @@ def test_every_panel_asks_what_prometheus_understands(tmp_path: Path) -> None:
 
 def test_a_missing_program_fails_where_it_is_promised_and_skips_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv(REQUIRE, "amtool,promtool")
+    monkeypatch.setenv(REQUIRE, "amtool,promtool,alertmanager")
     with pytest.raises(pytest.fail.Exception, match="promtool is not installed"):
         run("promtool", folder=tmp_path)
+    with pytest.raises(pytest.fail.Exception, match="alertmanager is not installed"):
+        found("alertmanager", "prometheus-alertmanager")
     monkeypatch.delenv(REQUIRE)
     with pytest.raises(pytest.skip.Exception, match="promtool is not installed"):
         run("promtool", folder=tmp_path)

@@ -89,3 +89,21 @@ def test_queues_are_measured_by_notifier(store: SqlStore) -> None:
             "told": DeliveryMeasure(),
         }
         assert work.deliveries.quarantined(10) == [refused]
+        assert work.deliveries.oldest_owed("ops") == delivery("f2", owed_at=at(1))
+        assert work.deliveries.oldest_owed("told") is None
+
+
+def test_what_was_refused_is_owed_again_at_once(store: SqlStore) -> None:
+    refused = delivery(state=DeliveryState.QUARANTINED, due_at=None, revision=3, attempts=2, error="400")
+    others = [replace(refused, finding="f2", notifier=ODD), replace(refused, finding="f3", notifier="else"), delivery("f4", due_at=at(9))]
+    stored(store, refused, *others)
+    with store.read() as work:
+        assert work.deliveries.quarantined(10, ODD) == [others[0]]
+    with store.write() as work:
+        assert work.deliveries.retry([], at(5)) == {}
+        assert work.deliveries.retry(["nobody", "ops", ODD], at(5)) == dict(sorted({"ops": 1, ODD: 1}.items()))
+        assert work.deliveries.retry(["ops", ODD], at(6)) == {}
+    with store.read() as work:
+        again = replace(refused, state=DeliveryState.OWED, revision=4, attempts=0, owed_at=at(5), due_at=at(5), error=None)
+        expected = [again, replace(again, finding="f2", notifier=ODD), *others[1:]]
+        assert work.deliveries.of(["f1", "f2", "f3", "f4"]) == expected

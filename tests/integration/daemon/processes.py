@@ -95,8 +95,8 @@ class Place:
         with urllib.request.urlopen(request, timeout=5) as answer:
             return bytes(answer.read())
 
-    def metric(self, name: str, **labels: str) -> float | None:
-        return scraped(self.get("/metrics")[1]).get((name, tuple(sorted(labels.items()))))
+    def metric(self, name: str, token: str | None = None, **labels: str) -> float | None:
+        return scraped(self.get("/metrics", token)[1]).get((name, tuple(sorted(labels.items()))))
 
 
 class Serving:

@@ -10,7 +10,6 @@ from structlog.typing import EventDict
 from driftwatch.daemon.clockwork import Clockwork
 from driftwatch.domain.authorization.clocks import Clock
 from driftwatch.domain.report import ClockStruck
-from driftwatch.domain.snapshot import GapReason
 from driftwatch.errors import StoreError
 from driftwatch.telemetry.logs import report_to_log
 from tests.integration.daemon.stage import NEVER, Stage, started, wait_until
@@ -50,16 +49,6 @@ def test_it_looks_again_and_again_tells_once_and_ends_with_the_daemon(stage: Sta
     assert stage.metric("driftwatch_clock_alerts_total", clock="acknowledge") == 1
     (line,) = [event for event in logged if event["event"] == "clock_struck"]
     assert (line["level"], line["clock"], line["resource"] is not None) == ("error", "acknowledge", True)
-
-
-def test_each_look_measures_the_state_and_no_heartbeat_does(stage: Stage) -> None:
-    with started(stage, NEVER) as daemon:
-        stage.world.collector.failing[GROUPS] = GapReason.DENIED
-        stage.world.scan()
-        daemon.beat()
-        assert stage.metric("driftwatch_cells", state="unknown") == 0, "to count cells may take longer than a heartbeat"
-        daemon._clockwork.look()
-        assert stage.metric("driftwatch_cells", state="unknown") == 1
 
 
 def test_a_store_that_fails_is_logged_and_what_is_due_is_told_when_it_works_again(stage: Stage, logged: list[EventDict]) -> None:

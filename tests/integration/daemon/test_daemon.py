@@ -11,6 +11,7 @@ import pytest
 from structlog.typing import EventDict
 
 from driftwatch.daemon import Daemon
+from driftwatch.daemon.gauges import EVERY
 from driftwatch.documents.policies import policy_document
 from driftwatch.domain.request import Request, RequestState
 from driftwatch.domain.scan import Scan, ScanStatus
@@ -449,3 +450,18 @@ def test_health_is_truthful_before_the_start_when_a_thread_is_gone_and_after_the
         daemon._ticks.stop()
         assert daemon.health().alive() == "the scheduler is gone"
     assert daemon.health().ready() == "stopping"
+
+
+def test_no_heartbeat_counts_cells(stage: Stage) -> None:
+    """In an organisation that takes longer than the lease lasts: a thread of its own does it, and every scan."""
+    with started(stage, NEVER) as daemon:
+        stage.world.collector.failing[GROUPS] = GapReason.DENIED
+        stage.world.scan()
+        for _ in range(2 * EVERY):
+            daemon.beat()
+        assert stage.metric("driftwatch_cells", state="unknown") == 0
+        assert daemon._gauges.running
+        stage.until_ended(daemon.request_scan())
+        stage.until_idle(daemon)
+        assert stage.metric("driftwatch_cells", state="unknown") == 1
+    assert not daemon._gauges.running

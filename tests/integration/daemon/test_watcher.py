@@ -6,26 +6,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from driftwatch.daemon import Daemon, Pace
 from driftwatch.domain.activity import Activity
 from driftwatch.domain.drift import Blinds, DriftKind
 from driftwatch.domain.report import ActivityRead, FindingChanged, Rescanned
 from driftwatch.operations import activity
 from tests.activity import FakeActivitySource, call
-from tests.integration.daemon.stage import Stage, wait_until
+from tests.integration.daemon.stage import NEVER, QUICK, Stage, wait_until
 from tests.world import GROUPS
 
 
 @contextmanager
-def watching(stage: Stage, source: FakeActivitySource) -> Iterator[None]:
+def watching(stage: Stage, source: FakeActivitySource, pace: Pace = QUICK) -> Iterator[Daemon]:
     """A daemon that follows the source, after the scan of its start."""
     policy = replace(stage.world.installation.policy, report_transients=True, clock_tolerance_s=0)
     stage.world.change(activity_sources=[source], policy=policy)
-    daemon = stage.daemon()
+    daemon = stage.daemon(pace)
     daemon.start()
     stage.until_idle(daemon)
     stage.later(1)
     try:
-        yield
+        yield daemon
     finally:
         daemon.stop()
 
@@ -49,6 +50,19 @@ def test_a_change_is_found_within_seconds_of_its_event_without_a_scan(stage: Sta
     assert [event.changed_at for event in opened] == [made.time]
     assert stage.metric("driftwatch_rescan_resources_total") == 1
     assert stage.metric("driftwatch_detection_latency_seconds_count", bound="exact") == 1
+
+
+def test_what_was_found_without_a_scan_is_measured_with_the_next_heartbeat(stage: Stage) -> None:
+    source = FakeActivitySource()
+    with watching(stage, source, NEVER) as daemon:
+        stage.world.put(GROUPS, "one", Size=2)
+        made = logged(stage, "one")
+        stage.later(1)
+        source.log.append(made)
+        wait_until(lambda: any(isinstance(event, Rescanned) for event in stage.told))
+        stage.later(30)  # what was measured before may seem to have taken minutes, by a clock that is moved
+        daemon.beat()
+        assert stage.metric("driftwatch_findings_open", state="open", verdict="unauthorized", settled="true") == 1
 
 
 def test_a_change_that_is_over_before_it_is_reread_is_a_transient_finding(stage: Stage) -> None:

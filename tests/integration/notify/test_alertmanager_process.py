@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-import socket
-import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,55 +15,14 @@ from driftwatch.domain.message import Result
 from driftwatch.domain.notification import Route, Routing
 from driftwatch.notifiers import alertmanager
 from driftwatch.operations import notify
+from tests.alert_servers import Alertmanager
 from tests.contract.notifiers.receiver import Receiver, receiving
 from tests.world import GROUPS, World, settled_world
 
-BINARY = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
-pytestmark = pytest.mark.skipif(BINARY is None, reason="no Alertmanager is installed here (Debian: prometheus-alertmanager)")
 CONFIG = """
 route: {{receiver: sink, group_by: [finding], group_wait: 100ms, group_interval: 500ms, repeat_interval: 1h}}
 receivers: [{{name: sink, webhook_configs: [{{url: "{url}", send_resolved: true}}]}}]
 """
-
-
-class Alertmanager:
-    """One process, with a fresh data folder at each start."""
-
-    def __init__(self, folder: Path, sink: Receiver) -> None:
-        self._folder = folder
-        (folder / "alertmanager.yml").write_text(CONFIG.format(url=sink.url))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self._process: subprocess.Popen[bytes] | None = None
-        self._starts = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        self._starts += 1
-        data = self._folder / f"data-{self._starts}"
-        command = [str(BINARY), f"--config.file={self._folder}/alertmanager.yml", f"--storage.path={data}", "--cluster.listen-address="]
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{self.port}"], stdout=log, stderr=log)
-        eventually(lambda: self.get("/-/ready"))
-
-    def get(self, path: str) -> Any:
-        try:
-            with urllib.request.urlopen(self.url + path, timeout=2) as answer:
-                return answer.read()
-        except (OSError, urllib.error.URLError):
-            return None
-
-    def alerts(self) -> list[Any]:
-        return json.loads(self.get("/api/v2/alerts") or b"[]")
-
-    def kill(self) -> None:
-        if self._process:
-            self._process.kill()
-            self._process.wait(5)
 
 
 def eventually(condition: Callable[[], Any]) -> Any:
@@ -87,10 +41,12 @@ def sink() -> Iterator[Receiver]:
 
 @pytest.fixture
 def manager(tmp_path: Path, sink: Receiver) -> Iterator[Alertmanager]:
-    made = Alertmanager(tmp_path, sink)
-    made.start()
-    yield made
-    made.kill()
+    made = Alertmanager(tmp_path, CONFIG.format(url=sink.url))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.kill()
 
 
 def heard(sink: Receiver, status: str) -> list[Any]:

@@ -15,8 +15,8 @@ from driftwatch.domain.authorization.exception_lifecycle import content_hash
 from driftwatch.domain.finding import LIVE, FindingState
 from driftwatch.domain.message import DELIVERED, Message, Outcome, Result
 from driftwatch.domain.notification import Delivery, DeliveryState, Phase, Route, Routing, Severity
-from driftwatch.errors import StoreError
-from driftwatch.operations import clocks, exceptions, findings, notify, outbox
+from driftwatch.errors import NotFoundError, StoreError
+from driftwatch.operations import clocks, exceptions, findings, notify, outbox, queues
 from tests.fakes import FakeNotifier
 from tests.unit.operations.acts import CLEO, covering, later
 from tests.world import ANA, BEN, BUCKETS, GROUPS, World, settled_world
@@ -276,6 +276,46 @@ def test_a_quarantined_finding_is_owed_again_when_it_changes_and_at_a_start() ->
     assert deliver(world, notifier) == {}
     outbox.reconcile(world.installation)
     assert deliver(world, notifier) == {Result.DELIVERED: 1}, "that of a closed finding, too"
+
+
+def test_a_person_who_mended_a_receiver_has_what_it_refused_told_and_the_ledger_knows() -> None:
+    routing = Routing(notifiers=("ops", "other"), routes=(Route(to=("ops", "other")),))
+    world, notifier = noisy(routing=routing)
+    other = FakeNotifier(name="other")
+    drift(world, "one", "two")
+    notifier.answer = other.answer = lambda _: REFUSED
+    assert deliver(world, notifier) == deliver(world, other) == {Result.REFUSED: 2}
+    (queue, _) = queues.queues(world.installation)
+    assert (queue.notifier, queue.measure.quarantined, [item.error for item in queue.refused]) == ("ops", 2, ["400: no", "400: no"])
+
+    notifier.answer = other.answer = lambda _: DELIVERED
+    assert queues.retry(world.installation, ANA, "ops") == {"ops": 2}
+    assert world.ledger()[-1] == "deliveries_retried"
+    assert deliver(world, other) == {}
+    assert deliver(world, notifier) == {Result.DELIVERED: 2}
+    assert queues.retry(world.installation, ANA) == {"other": 2}
+    entries = len(world.ledger())
+    assert queues.retry(world.installation, ANA) == {}
+    assert len(world.ledger()) == entries, "what moves nothing is no act"
+
+
+def test_nobody_retries_a_notifier_that_is_not_there() -> None:
+    world, _ = noisy()
+    with pytest.raises(NotFoundError, match="no notifier chat; there are: ops"):
+        queues.retry(world.installation, ANA, "chat")
+
+
+def test_a_queue_says_since_when_and_why_it_waits() -> None:
+    world, notifier = noisy()
+    drift(world, "one")
+    owed_at = world.now
+    notifier.answer = lambda _: RETRY
+    deliver(world, notifier)
+    drift(world, "two")
+    (queue,) = queues.queues(world.installation)
+    assert (queue.measure.owed, queue.measure.oldest_owed) == (2, owed_at)
+    assert queue.oldest
+    assert (queue.oldest.owed_at, queue.oldest.error) == (owed_at, "503")
 
 
 def test_a_notifier_that_breaks_its_word_loses_nothing() -> None:
