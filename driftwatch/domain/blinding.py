@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,17 +80,28 @@ def _is_ours(names: Iterable[str], sources: Collection[str]) -> bool:
 
 
 def blind_cells(cells: Iterable[Cell], drifts: Iterable[Drift]) -> dict[Cell, Blinds]:
-    """The cells that live findings about what was turned off make blind to changes between two scans.
+    """The cells that live findings about what was turned off make blind to changes between two scans."""
+    by_scope = _blind_scopes(drifts)
+    if not by_scope:
+        return {}
+    found = ((cell, by_scope.get((cell.account, GLOBAL)) or by_scope.get((cell.account, cell.region))) for cell in cells)
+    return {cell: what for cell, what in found if what}
 
-    A recorder and a detector see their own region, all else the whole account: a trail is rarely of one region, and too wide a warning
-    is the safer one.
-    """
+
+def number_of_blind_cells(cells: Mapping[tuple[str, str], int], drifts: Iterable[Drift]) -> int:
+    """How many `blind_cells` there are, where only the number of cells of each account and region is known."""
+    by_scope = _blind_scopes(drifts)
+    return sum(
+        number for (account, region), number in cells.items() if not by_scope.keys().isdisjoint([(account, GLOBAL), (account, region)])
+    )
+
+
+def _blind_scopes(drifts: Iterable[Drift]) -> dict[tuple[str, str], Blinds]:
+    """A recorder and a detector see their own region, all else the whole account: a trail is rarely of one region, and too wide a warning
+    is the safer one."""
     by_scope: dict[tuple[str, str], Blinds] = {}
     for drift in drifts:
         if drift.blinds is not None:
             one_region = drift.blinds in (Blinds.RECORDER, Blinds.DETECTOR)
             by_scope.setdefault((drift.account, drift.region if one_region else GLOBAL), drift.blinds)
-    if not by_scope:
-        return {}
-    found = ((cell, by_scope.get((cell.account, GLOBAL)) or by_scope.get((cell.account, cell.region))) for cell in cells)
-    return {cell: what for cell, what in found if what}
+    return by_scope

@@ -129,7 +129,8 @@ class CellStatus:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellCount:
     """Some cells that have a state in common. `oldest` is when the complete reading ended that is the oldest of their last ones; None where
-    one of them was never read completely."""
+    one of them was never read completely. `late` is how many of them have no complete reading that still counts."""
 
     cells: int
     oldest: datetime | None
+    late: int

@@ -13,10 +13,9 @@ from typing import Final
 
 from driftwatch.domain.activity import ActivitySourceStatus, CallClass, Fate, PopulationDay
 from driftwatch.domain.authorization.identity import Identities
-from driftwatch.domain.blinding import blind_cells
+from driftwatch.domain.blinding import number_of_blind_cells
 from driftwatch.domain.drift import DriftKind
 from driftwatch.domain.report import ActivityMeasure
-from driftwatch.domain.resource import Cell
 from driftwatch.operations import blindness
 from driftwatch.operations.installation import Installation
 from driftwatch.ports import ActivitySource, UnitOfWork
@@ -59,8 +58,8 @@ def _explained(uow: UnitOfWork, found: Sequence[tuple[str, tuple[str, str]]]) ->
     return uow.activity.explained([id_ for id_, _ in found])
 
 
-def measure(installation: Installation, cells: Sequence[Cell]) -> ActivityMeasure:
-    """The log of calls in numbers, as the metrics show it."""
+def measure(installation: Installation, cells: Mapping[tuple[str, str], int]) -> ActivityMeasure:
+    """The log of calls in numbers, as the metrics show it. `cells` is how many there are of each account and region."""
     now = installation.clock()
     with installation.store.read() as uow:
         days = uow.activity.population(_day(now - SHOWN), _day(now))
@@ -79,7 +78,7 @@ def measure(installation: Installation, cells: Sequence[Cell]) -> ActivityMeasur
         unattributed=len(live) - len(explained),
         unresolved=sum(1 for name in names if not (people.knows(name) or people.is_pipeline(name) or name.endswith(".amazonaws.com"))),
         blind=blindness.blinding_drifts(drifts),
-        blind_cells=len(blind_cells(cells, drifts)),
+        blind_cells=number_of_blind_cells(cells, drifts),
     )
 
 

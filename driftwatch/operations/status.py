@@ -20,7 +20,8 @@ from driftwatch.domain.freshness import NOT_CONFIGURED, aged
 from driftwatch.domain.notification import Delivery, DeliveryMeasure
 from driftwatch.domain.report import ActivityMeasure, HandledMeasure, Measures, ScopeMeasure, SourceMeasure
 from driftwatch.domain.resource import Cell
-from driftwatch.domain.scan import CellStatus, Scan
+from driftwatch.domain.scan import CellCount, CellStatus, Scan
+from driftwatch.domain.selection import CellSelection
 from driftwatch.domain.snapshot import CellState, Gap
 from driftwatch.operations import policies, population
 from driftwatch.operations.installation import Installation
@@ -34,6 +35,11 @@ SCANS_LOOKED_AT = 10
 HANDLED_WITHIN = timedelta(days=7)
 """For how long findings that closed are counted in how fast they are dealt with."""
 REFUSED_SHOWN = 50
+ACCOUNTS_AT_ONCE = 10
+"""So many accounts are counted in one reading: some ten thousand cells each, at most."""
+
+Counts = Mapping[tuple[str, str, CellState], CellCount]
+"""Cells by account, region and state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +105,7 @@ def overview(installation: Installation) -> Overview:
         unread_accounts=unread,
         uncontrolled_accounts=tuple(account for account in installation.accounts if production is not None and account not in production),
         blind=blind_cells([status.cell for status in cells], [finding.drift for finding in findings]),
-        activity=population.measure(installation, [status.cell for status in cells]),
+        activity=population.measure(installation, Counter((status.cell.account, status.cell.region) for status in cells)),
         deliveries=queues,
         quarantined=refused,
         store=dict(installation.store.describe()),
@@ -112,25 +118,26 @@ def _unread(installation: Installation, cells: Iterable[CellStatus]) -> tuple[st
 
 
 def measure(installation: Installation) -> Measures:
-    """The state in numbers, as the metrics show it."""
-    cells = statuses(installation)
+    """The state in numbers, as the metrics show it. The store counts the cells: there may be very many."""
+    cells, reasons = _counted(installation)
     over = len(policies.expired(installation))
     size = int(installation.store.describe().get("size_bytes", "0"))
     with installation.store.read() as uow:
         scans = list(uow.scans.latest(SCANS_LOOKED_AT))
-        whole = uow.scans.last_complete(sum(1 for status in cells if status.reason != NOT_CONFIGURED))
+        whole = uow.scans.last_complete(sum(number for (_, reason), number in reasons.items() if reason != NOT_CONFIGURED))
         active = {pattern.name: version for pattern in installation.baselines if (version := uow.baselines.active(pattern.name))}
         counts = dict(uow.findings.counts())
         live, closed = list(uow.findings.standings()), list(uow.findings.closed_since(installation.clock() - HANDLED_WITHIN))
         exceptions = list(uow.exceptions.all())
         sources = {source.name: source for source in uow.changes.sources()}
         queues = _queues(uow, installation)
-    scopes = _scopes(cells, installation)
+    scopes = _scopes(cells, installation.clock())
     completions = [scope.oldest_completion for scope in scopes.values()]
+    known = {account for account, _ in scopes}
     return Measures(
         at=installation.clock(),
-        cells=Counter((status.cell.account, status.state.value) for status in cells),
-        gaps=Counter(status.reason or "unnamed" for status in cells if status.state is CellState.UNKNOWN),
+        cells=_by_account(cells),
+        gaps={reason or "unnamed": number for (state, reason), number in reasons.items() if state is CellState.UNKNOWN},
         findings=counts,
         first_seen=tuple(item.first_seen for item in live),
         oldest_completion=None if None in completions else min((item for item in completions if item), default=None),
@@ -140,8 +147,8 @@ def measure(installation: Installation) -> Measures:
         sources={source.name: _source(sources.get(source.name)) for source in installation.sources},
         store_bytes=size,
         scopes=scopes,
-        unread_accounts=len(_unread(installation, cells)),
-        activity=population.measure(installation, [status.cell for status in cells]),
+        unread_accounts=sum(1 for account in installation.accounts if account not in known),
+        activity=population.measure(installation, {scope: sum(item.states.values()) for scope, item in scopes.items()}),
         deviations={"current": len(installation.policy.deviations) - over, "expired": over},
         handled=_handled(live, closed, exceptions, installation.clock()),
         deliveries=queues,
@@ -195,16 +202,42 @@ def _disposed_at(item: Standing) -> datetime | None:
     return item.handling.disposed_at or (None if item.state is FindingState.SUPERSEDED else item.closed_at)
 
 
-def _scopes(cells: Iterable[CellStatus], installation: Installation) -> dict[tuple[str, str], ScopeMeasure]:
-    grouped: dict[tuple[str, str], list[CellStatus]] = {}
-    for status in cells:
-        grouped.setdefault((status.cell.account, status.cell.region), []).append(status)
-    now = installation.clock()
-    return {scope: _scope(members, now, installation.freshness_s) for scope, members in grouped.items()}
+def _counted(installation: Installation) -> tuple[Counts, Mapping[tuple[CellState, str | None], int]]:
+    """The cells by account, region and state as of now, and by state and reason. A few accounts in each reading, so that none lasts."""
+    since = installation.clock() - timedelta(seconds=installation.freshness_s)
+    counts: dict[tuple[str, str, CellState], CellCount] = {}
+    reasons: Counter[tuple[CellState, str | None]] = Counter()
+    with installation.store.read() as uow:
+        accounts = uow.cells.accounts()
+    for start in range(0, len(accounts), ACCOUNTS_AT_ONCE):
+        wanted = CellSelection(fresh_since=since, accounts=tuple(accounts[start : start + ACCOUNTS_AT_ONCE]))
+        with installation.store.read() as uow:
+            counts.update(uow.cells.counts(wanted))
+            reasons.update(uow.cells.tally(wanted))
+    return counts, reasons
 
 
-def _scope(cells: list[CellStatus], now: datetime, freshness_s: float) -> ScopeMeasure:
-    ended = [status.complete_ended_at for status in cells if status.state is not CellState.NOT_ENABLED]
-    late = sum(1 for at in ended if at is None or (now - at).total_seconds() > freshness_s)
-    oldest = now if not ended else None if None in ended else min(at for at in ended if at)
-    return ScopeMeasure(states=Counter(status.state.value for status in cells), past_freshness=late, oldest_completion=oldest)
+def _by_account(counts: Counts) -> dict[tuple[str, str], int]:
+    summed: Counter[tuple[str, str]] = Counter()
+    for (account, _, state), item in counts.items():
+        summed[account, state.value] += item.cells
+    return dict(summed)
+
+
+def _scopes(counts: Counts, now: datetime) -> dict[tuple[str, str], ScopeMeasure]:
+    grouped: dict[tuple[str, str], dict[CellState, CellCount]] = {}
+    for (account, region, state), item in counts.items():
+        grouped.setdefault((account, region), {})[state] = item
+    return {scope: _scope(states, now) for scope, states in grouped.items()}
+
+
+def _scope(states: Mapping[CellState, CellCount], now: datetime) -> ScopeMeasure:
+    """What is not enabled has no complete reading, and needs none."""
+    read = [item for state, item in states.items() if state is not CellState.NOT_ENABLED]
+    return ScopeMeasure(
+        states={state.value: item.cells for state, item in states.items()},
+        past_freshness=sum(item.late for item in read),
+        oldest_completion=None
+        if any(item.oldest is None for item in read)
+        else min((item.oldest for item in read if item.oldest), default=now),
+    )

@@ -44,7 +44,7 @@ def status_document(installation: Installation, accounts: tuple[str, ...]) -> Js
         "cells": {state.value: sum(n for (of, _), n in counted.cells.items() if of is state) for state in CellState},
         "gaps": {why or "unnamed": n for (state, why), n in sorted(counted.cells.items(), key=str) if state is CellState.UNKNOWN},
         "findings": dict(counted.verdicts),
-        "activity": activity_document(population.measure(installation, ())) if whole else None,
+        "activity": activity_document(population.measure(installation, {})) if whole else None,
         "unread_accounts": list(counted.unread),
         "not_controlled_accounts": [account for account in accounts if production is not None and account not in production],
         "policy": {

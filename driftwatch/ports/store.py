@@ -67,6 +67,9 @@ class Cells(Protocol):
     def read_at_all(self, accounts: Collection[str]) -> set[str]:
         """Those of the accounts of which a cell has a state."""
 
+    def accounts(self) -> Sequence[str]:
+        """Those of which a cell is known, sorted."""
+
     def progress(self, scan_id: str) -> tuple[int, int]:
         """How many cells the scan has read so far, and how many there are."""
 

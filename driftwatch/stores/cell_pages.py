@@ -30,10 +30,17 @@ def page(wanted: CellSelection, after: Cell | None, limit: int) -> Select[Any]:
 
 
 def counts(wanted: CellSelection) -> Select[Any]:
-    """The number of cells, of those that were ever read completely, and the oldest of these readings, by account, region and state."""
+    """The number of cells, of those that were ever read completely, the oldest of these readings, and the number of those without one that
+    still counts, by account, region and state."""
     group = (cells.c.account, cells.c.region, _state(wanted.fresh_since).label("now"))
     completed = cell_status.c.complete_ended_at
-    measured = (func.count().label("number"), func.count(completed).label("completed"), func.min(completed).label("oldest"))
+    late = func.sum(case((or_(completed.is_(None), completed < wanted.fresh_since), 1), else_=0))
+    measured = (
+        func.count().label("number"),
+        func.count(completed).label("completed"),
+        func.min(completed).label("oldest"),
+        late.label("late"),
+    )
     return select(*group, *measured).select_from(cell_status).join(cells).where(*_criteria(wanted)).group_by(*group)
 
 
@@ -46,7 +53,7 @@ def tally(wanted: CellSelection) -> Select[Any]:
 
 
 def count_of(row: Row[Any]) -> CellCount:
-    return CellCount(cells=row.number, oldest=row.oldest if row.completed == row.number else None)
+    return CellCount(cells=row.number, oldest=row.oldest if row.completed == row.number else None, late=int(row.late))
 
 
 def first_gaps(wanted: Collection[int], most: int) -> Select[Any]:

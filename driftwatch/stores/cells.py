@@ -120,6 +120,10 @@ class SqlCells:
         one = select(cells.c.cell).join(cell_status).limit(1)
         return {account for account in accounts if self._session.one(one.where(cells.c.account == account))}
 
+    def accounts(self) -> Sequence[str]:
+        """Those of which a cell is known, sorted."""
+        return [row.account for row in self._session.all(select(cells.c.account).distinct().order_by(cells.c.account))]
+
     def progress(self, scan_id: str) -> tuple[int, int]:
         """How many cells the scan has read so far, and how many there are."""
         read = select(func.count(cell_readings.c.cell.distinct())).where(cell_readings.c.scan_id == scan_id)

@@ -135,14 +135,15 @@ def test_cells_are_tallied_by_state_and_reason_as_of_now(filled: SqlStore) -> No
     with filled.read() as work:
         assert work.cells.tally(CellSelection(fresh_since=SINCE)) == Counter((status.state, status.reason) for status in of_now())
         assert work.cells.read_at_all(["222222222222", "111111111111"]) == {"111111111111"}
+        assert work.cells.accounts() == ["111111111111"]
 
 
 def test_cells_are_counted_with_their_oldest_complete_reading(filled: SqlStore) -> None:
     with filled.read() as work:
         counted = work.cells.counts(CellSelection(fresh_since=SINCE))
-    assert counted["111111111111", "r-edge", CellState.CLEAN] == CellCount(cells=1, oldest=at(20))
-    assert counted["111111111111", "r-old", CellState.STALE] == CellCount(cells=5, oldest=at(10))
-    assert counted["111111111111", "r-never", CellState.STALE] == CellCount(cells=5, oldest=None)
+    assert counted["111111111111", "r-edge", CellState.CLEAN] == CellCount(cells=1, oldest=at(20), late=0)
+    assert counted["111111111111", "r-old", CellState.STALE] == CellCount(cells=5, oldest=at(10), late=5)
+    assert counted["111111111111", "r-never", CellState.STALE] == CellCount(cells=5, oldest=None, late=5)
 
 
 def test_the_first_gaps_of_each_cell_come_with_the_number_of_all(store: SqlStore) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from driftwatch.domain.activity import Activity, Actor, CallClass, Touched
-from driftwatch.domain.blinding import blind_cells, blinding
+from driftwatch.domain.blinding import blind_cells, blinding, number_of_blind_cells
 from driftwatch.domain.drift import Blinds, Difference, Drift, DriftKind, Interval, Op
 from driftwatch.domain.resource import Cell, Scope
 
@@ -82,6 +83,14 @@ def cells() -> list[Cell]:
 def test_a_trail_blinds_its_account_and_a_recorder_its_region() -> None:
     assert {cell.region for cell in blind_cells(cells(), [drift(Blinds.TRAIL)])} == {"eu-west-1", "us-east-1", "global"}
     assert {(cell.account, cell.region) for cell in blind_cells(cells(), [drift(Blinds.RECORDER)])} == {(ACCOUNT, "eu-west-1")}
+
+
+@pytest.mark.parametrize("blinds", [None, Blinds.TRAIL, Blinds.RECORDER])
+@pytest.mark.parametrize("region", ["eu-west-1", "us-east-1"])
+def test_blind_cells_are_counted_by_scope_as_they_are_by_name(blinds: Blinds | None, region: str) -> None:
+    every, drifts = cells() + cells()[:2], [drift(blinds, region)]
+    numbers = Counter((cell.account, cell.region) for cell in every)
+    assert number_of_blind_cells(numbers, drifts) == sum(1 for cell in every if cell in blind_cells(every, drifts))
 
 
 def test_an_ordinary_drift_blinds_nothing() -> None:

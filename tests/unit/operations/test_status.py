@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 
+from driftwatch.domain.resource import Cell, Scope
 from driftwatch.domain.snapshot import CellState, GapReason
 from driftwatch.operations import describe, status
 from driftwatch.operations.scan import ScanOrder
@@ -124,6 +126,38 @@ def test_cells_past_freshness_are_counted() -> None:
     measures = status.measure(world.installation)
     assert measures.scopes[SCOPE].past_freshness == 2
     assert measures.cells == {(ACCOUNT, "stale"): 2}
+
+
+def test_what_the_store_counts_is_what_the_cells_say() -> None:
+    """Of more accounts than are counted at once, with cells in every state, fresh and old."""
+    world = settled_world()
+    accounts = [f"{number:012d}" for number in range(1, 2 * status.ACCOUNTS_AT_ONCE + 4)]
+    types = [f"AWS::Test::T{number}" for number in range(5)]
+    every = [Cell(scope=Scope(account=one, region=region), type=type_) for one in accounts for region in ("r1", "r2") for type_ in types]
+    for cell in every:
+        world.collector.world[cell] = {}
+    world.collector.planned_not_enabled.update(every[::7])
+    world.scan()
+    for number, cell in enumerate(every[1::3]):
+        world.collector.failing[cell] = (GapReason.DENIED, GapReason.THROTTLED)[number % 2]
+    for cell in every[2::11]:
+        world.collector.world.pop(cell, None)
+    world.now += timedelta(seconds=3000)
+    world.scan(order=ScanOrder(trigger="test", wanted=wanted(["*/r1/*"]), whole=False))
+    world.now += timedelta(seconds=1000)
+
+    known, now = status.statuses(world.installation), world.now
+    measures = status.measure(world.installation)
+    assert len({item.state for item in known}) >= 4
+    assert measures.cells == Counter((item.cell.account, item.state.value) for item in known)
+    assert measures.gaps == Counter(item.reason for item in known if item.state is CellState.UNKNOWN)
+    for scope, measured in measures.scopes.items():
+        here = [item for item in known if (item.cell.account, item.cell.region) == scope]
+        read = [item.complete_ended_at for item in here if item.state is not CellState.NOT_ENABLED]
+        assert measured.states == Counter(item.state.value for item in here)
+        assert measured.past_freshness == sum(1 for at in read if at is None or now - at > timedelta(seconds=3600))
+        assert measured.oldest_completion == (None if None in read else min(read, default=now))
+    assert len(measures.scopes) == len({(item.cell.account, item.cell.region) for item in known})
 
 
 def test_what_is_configured_and_was_never_read_is_not_left_out_of_the_measures() -> None:
