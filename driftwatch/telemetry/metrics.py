@@ -134,4 +134,4 @@ class Metrics:
 
     def state(self, measures: Measures) -> None:
         """Takes the state that the next scrapes show."""
-        self._state.measures = measures
+        self._state.take(measures)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -27,26 +27,34 @@ Labelled = Mapping[tuple[str, ...], float]
 
 
 class StateMetrics:
-    """Shows the last measures it was given; before the first there is nothing to show, which is not the same as zero."""
+    """Shows the last measures it was given; before the first there is nothing to show, which is not the same as zero.
+
+    What a scrape shows is made once for all scrapes until the next measures: thousands of scopes have to be put in order for it.
+    """
 
     def __init__(self) -> None:
-        self.measures: Measures | None = None
+        self._shown: Sequence[Metric] = ()
 
     def describe(self) -> Iterable[Metric]:
         """Nothing is known before the first measuring; the registry then does not collect at registration."""
         return ()
 
-    def collect(self) -> Iterator[Metric]:
-        measures = self.measures
-        if measures is None:
-            return
-        yield from _cells(measures)
-        yield from _scopes(measures.scopes)
-        yield from _findings(measures)
-        yield from handling(measures)
-        yield from activity(measures)
-        yield from deliveries(measures)
-        yield from _times(measures)
+    def take(self, measures: Measures) -> None:
+        """Shows these from now on."""
+        self._shown = tuple(_metrics(measures))
+
+    def collect(self) -> Iterable[Metric]:
+        return self._shown
+
+
+def _metrics(measures: Measures) -> Iterator[Metric]:
+    yield from _cells(measures)
+    yield from _scopes(measures.scopes)
+    yield from _findings(measures)
+    yield from handling(measures)
+    yield from activity(measures)
+    yield from deliveries(measures)
+    yield from _times(measures)
 
 
 def _cells(measures: Measures) -> Iterator[Metric]:

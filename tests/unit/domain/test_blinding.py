@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from driftwatch.domain.activity import Activity, Actor, CallClass, Touched
-from driftwatch.domain.blinding import blind_cells, blinding
+from driftwatch.domain.blinding import blind_cells, blind_scopes, blinding
 from driftwatch.domain.drift import Blinds, Difference, Drift, DriftKind, Interval, Op
 from driftwatch.domain.resource import Cell, Scope
 
@@ -86,3 +86,11 @@ def test_a_trail_blinds_its_account_and_a_recorder_its_region() -> None:
 
 def test_an_ordinary_drift_blinds_nothing() -> None:
     assert blind_cells(cells(), [drift(None)]) == {}
+
+
+@pytest.mark.parametrize("blinds", [None, Blinds.TRAIL, Blinds.RECORDER])
+@pytest.mark.parametrize("region", ["eu-west-1", "us-east-1"])
+def test_blind_scopes_are_those_of_the_blind_cells(blinds: Blinds | None, region: str) -> None:
+    drifts = [drift(blinds, region)]
+    scopes = {(cell.account, cell.region) for cell in cells()}
+    assert blind_scopes(scopes, drifts).keys() == {(cell.account, cell.region) for cell in blind_cells(cells(), drifts)}
