@@ -1,4 +1,4 @@
-"""Small pages for people who sign in: text, a form at most, no script and no style."""
+"""Small pages for people who sign in: text, a form at most, no script."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from http import HTTPStatus
 from fastapi import Response
 from fastapi.responses import HTMLResponse
 
+from driftwatch.api.site import asset
+
 
 def notice(
     title: str, *lines: str, status: HTTPStatus = HTTPStatus.OK, onward: str = "", form: str = "", headers: Mapping[str, str] | None = None
@@ -18,7 +20,10 @@ def notice(
     link = f'<p><a href="{escape(onward)}">Go on</a></p>' if onward else ""
     text = "".join(f"<p>{escape(line)}</p>" for line in lines)
     page = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)} - driftwatch</title>{going}</head>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta name="color-scheme" content="light dark"><title>{escape(title)} - driftwatch</title>'
+        f'<link rel="stylesheet" href="{asset("driftwatch.css")}">'
+        f'<link rel="icon" href="{asset("icon.svg")}" type="image/svg+xml">{going}</head>'
         f"<body><main><h1>{escape(title)}</h1>{text}{form}{link}</main></body></html>"
     )
     return HTMLResponse(page, status_code=status, headers=dict(headers or {}))

@@ -16,7 +16,7 @@ from driftwatch.domain.finding import LIVE, Finding, FindingState
 from driftwatch.domain.resource import Json
 from driftwatch.domain.selection import FindingSelection
 from driftwatch.errors import NotFoundError, RefusedError
-from driftwatch.operations import attribution, decisions, outbox
+from driftwatch.operations import attribution, changes, decisions, outbox
 from driftwatch.operations.attribution import Explained
 from driftwatch.operations.denials import denials
 from driftwatch.operations.installation import Installation
@@ -99,8 +99,10 @@ def ratify(installation: Installation, finding_id: str, record_id: str, actor: A
     """Agrees to an uncovered drift afterwards, by a retroactive change record: its verdict stays.
 
     Raises NotFoundError for an unknown finding or record, and RefusedError unless the record covers every uncovered path with its value,
-    was approved by somebody outside those who took part, and the finding is open. The policy that it was detected under decides.
+    was approved by somebody outside those who took part, and the finding is open. The policy that it was detected under decides. Change
+    sources are read first: the record was made a moment ago, as a rule.
     """
+    changes.sync(installation)
     with denials(installation, "finding_ratify", finding_id, actor), installation.store.write() as uow:
         now = installation.clock()
         finding = finding_of(uow, finding_id)

@@ -109,6 +109,13 @@ class TestRatifying:
         assert world.scan().exit_code == 2, "only a baseline ends it"
         assert finding(world, id_).state is FindingState.RATIFIED
 
+    def test_the_record_may_have_been_made_since_the_last_scan(self) -> None:
+        world, found = drifted()
+        later(world, minutes=30)
+        covering(world, "one")
+        findings.ratify(world.installation, found.id, "CHG-1", CLEO)
+        assert finding(world, found.id).state is FindingState.RATIFIED
+
     @pytest.mark.parametrize("person", ["dora", "eli"])
     def test_whoever_took_part_is_refused_and_told(self, person: str) -> None:
         world, id_ = self.retroactive()
