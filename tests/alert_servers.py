@@ -13,7 +13,7 @@ from tests.deploy.tools import found
 from tests.integration.daemon.processes import free_port
 from tests.integration.daemon.stage import wait_until
 
-READY_S: Final = 20.0
+READY_S: Final = 40.0
 
 
 class Server:

@@ -18,5 +18,7 @@ BENCHMARKS: Final = (
     "latency",
     "cloudtrail",
     "api",
+    "exposition",
+    "deliveries",
 )
 """In the order in which they run. Each is a module here with ``run(bench) -> Table``."""
