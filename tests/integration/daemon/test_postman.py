@@ -121,12 +121,14 @@ def test_a_store_that_fails_is_told_of_and_asked_again(stage: Stage, logged: lis
 
 
 def test_what_is_refused_is_counted_logged_and_shown(stage: Stage, logged: list[EventDict]) -> None:
+    notifying(stage, FakeNotifier(name="gone"))
+    drift(stage)
     notifier = FakeNotifier(answer=lambda _: told.Outcome(result=told.Result.REFUSED, why="400: bad label"))
     notifying(stage, notifier)
-    drift(stage)
     stopping = threading.Event()
     office = postmen(stage, stopping)
     office.start()
+    wait_until(lambda: [event for event in logged if event["event"] == "notifier_removed"])  # a start tries what was refused
     wait_until(lambda: [event for event in stage.told if isinstance(event, NotifierTold)])
     stopping.set()
     assert office.join(2)
