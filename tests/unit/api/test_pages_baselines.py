@@ -14,9 +14,8 @@ from driftwatch.domain.authorization.policy import Mode
 from driftwatch.domain.baseline import Actor, BaselineState, BaselineVersion, Method
 from driftwatch.operations import approvals, baseline_views, baselines, requests
 from driftwatch.operations.baselines import LeftOut
-from tests.unit.api.browser import assert_sound
 from tests.unit.api.caller import Stage
-from tests.unit.api.test_pages_findings import HOSTILE, HTML, OURS, page, signed_in
+from tests.unit.api.pages import HOSTILE, HTML, OURS, assert_sound, page, signed_in
 from tests.world import ACCOUNT, ANA, BEN, GROUPS, World, settled_world
 
 CLEO = Actor(person="cleo", method=Method.OS_USER)

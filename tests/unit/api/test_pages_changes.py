@@ -20,7 +20,7 @@ from driftwatch.operations import changes, register
 from driftwatch.operations.register import Held
 from tests.builders import approval, freeze, record, target, window
 from tests.unit.api.caller import Stage
-from tests.unit.api.pages import HOSTILE, form, is_sound, offered, page, signed_in, submit, text
+from tests.unit.api.pages import HOSTILE, assert_sound, form, offered, page, signed_in, submit, text
 from tests.world import ACCOUNT, ANA, BEN, GROUPS, START, World, settled_world
 
 OTHER = "222222222222"
@@ -81,7 +81,7 @@ def test_a_record_lives_from_draft_to_closed_by_forms_alone(stage: Stage, world:
     for who, decision in (("ben", "approved"), ("cleo", "changes requested")):
         row = shown.split(f"<tr><td>{who}</td>")[1].split("</tr>")[0]
         assert decision in row
-    is_sound(page(stage, AT).text)
+    assert_sound(page(stage, AT).text)
 
 
 @pytest.mark.parametrize("role", [Role.APPROVER, Role.ADMIN])
@@ -287,7 +287,7 @@ def test_what_was_approved_and_never_seen_is_a_list_of_its_own(stage: Stage, wor
     assert "/changes/CHG-1" in shown
     assert "<code>two</code>" in shown
     assert "CHG-2" not in shown
-    is_sound(page(stage, "/changes/unobserved").text)
+    assert_sound(page(stage, "/changes/unobserved").text)
 
 
 def test_nothing_that_came_from_elsewhere_is_markup(stage: Stage, world: World) -> None:
@@ -311,7 +311,7 @@ def test_nothing_that_came_from_elsewhere_is_markup(stage: Stage, world: World) 
     address = f"/changes/{quote(hostile.id, safe='')}"
     assert f'href="{address}"' in text(stage, "/changes")
     for path in ("/changes", "/changes/unobserved", address, "/changes?source=%3Cscript%3E", "/changes/%3Cscript%3Ealert(1)"):
-        is_sound(page(stage, path).text)
+        assert_sound(page(stage, path).text)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text(stage, address)
     assert "\\u202egnp.exe" in text(stage, address)
 

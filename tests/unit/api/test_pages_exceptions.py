@@ -12,7 +12,7 @@ from driftwatch.domain.exception import ExceptionRecord, ExceptionState
 from driftwatch.domain.finding import FindingState
 from driftwatch.operations import exceptions
 from tests.unit.api.caller import Stage
-from tests.unit.api.pages import HOSTILE, form, is_sound, offered, page, signed_in, submit, text
+from tests.unit.api.pages import HOSTILE, assert_sound, form, offered, page, signed_in, submit, text
 from tests.unit.operations.acts import drifted, states
 from tests.world import ACCOUNT, ANA, BEN, World
 
@@ -51,7 +51,7 @@ def test_one_asks_another_approves_and_ends_it_by_forms_alone(stage: Stage, worl
     assert states(world)["one"] is FindingState.EXCEPTED
     assert f'href="{at(made)}"' in text(stage, f"/findings/{made.finding}")
     assert offered(stage, at(made)) == ["revoke"]
-    is_sound(page(stage, at(made)).text)
+    assert_sound(page(stage, at(made)).text)
     assert submit(stage, at(made), "revoke", reason="mended").status_code == 303
     assert states(world)["one"] is FindingState.OPEN
     assert offered(stage, at(made)) == []
@@ -106,6 +106,6 @@ def test_nothing_that_somebody_wrote_is_markup(stage: Stage, world: World) -> No
     made = asked(world, "".join(HOSTILE))
     signed_in(stage, BEN)
     for path in ("/exceptions", at(made), "/exceptions?status=%3Cscript%3E", "/exceptions/%3Cscript%3E"):
-        is_sound(page(stage, path).text)
+        assert_sound(page(stage, path).text)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text(stage, at(made))
     assert "\\u202egnp.exe" in text(stage, at(made))

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from html.parser import HTMLParser
-from typing import Any
 
 import pytest
 
-from driftwatch.domain.baseline import Actor
 from driftwatch.domain.exception import ExceptionState
 from driftwatch.domain.finding import FindingState
-from driftwatch.operations import credentials, exceptions, findings
+from driftwatch.operations import exceptions, findings
 from tests.unit.api.caller import Stage
+from tests.unit.api.pages import HOSTILE, HTML, OURS, Read, form, page, signed_in
 from tests.world import ANA, BEN, GROUPS, World, settled_world
-
-HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }}", "javascript:alert(1)", "\u202egnp.exe", "\x1b[31m")
-HTML = {"Accept": "text/html"}
-OURS = {"Origin": "http://testserver"}
 
 
 @pytest.fixture
@@ -32,32 +25,6 @@ def world() -> World:
 @pytest.fixture
 def stage(world: World) -> Stage:
     return Stage(world)
-
-
-def signed_in(stage: Stage, actor: Actor) -> Stage:
-    secret = credentials.sign_in(stage.world.installation, actor, timedelta(hours=9))
-    stage.client.cookies.set("driftwatch_session", secret)
-    return stage
-
-
-def tags(text: str) -> list[tuple[str, dict[str, str]]]:
-    """Every element that a browser would make, with its attributes."""
-    found: list[tuple[str, dict[str, str]]] = []
-
-    class Reader(HTMLParser):
-        def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-            found.append((tag, {name: value or "" for name, value in attributes}))
-
-    Reader().feed(text)
-    return found
-
-
-def page(stage: Stage, path: str) -> Any:
-    return stage.client.get(path, headers=HTML)
-
-
-def form(stage: Stage, path: str, **fields: str) -> Any:
-    return stage.client.post(path, data=fields, headers=HTML | OURS, follow_redirects=False)
 
 
 def the_one(stage: Stage) -> str:
@@ -80,7 +47,7 @@ def test_nothing_that_came_from_elsewhere_is_markup(stage: Stage) -> None:
     signed_in(stage, ANA)
     for path in ("/findings", f"/findings/{the_one(stage)}", "/findings?type=%3Cscript%3E", "/findings/%3Cscript%3Ealert(1)%3C/script%3E"):
         text = page(stage, path).text
-        for tag, attributes in tags(text):
+        for tag, attributes in Read(text).tags:
             assert tag not in ("img", "style", "iframe", "object", "base")
             assert not [name for name in attributes if name.startswith("on") or name == "style"]
             assert tag != "script" or attributes["src"].startswith("/static/")

@@ -18,7 +18,7 @@ from driftwatch.errors import DriftwatchError
 from driftwatch.operations import ledger, ledger_pages
 from tests.fakes import FakeCheckpointSigner
 from tests.unit.api.caller import Stage
-from tests.unit.api.pages import HOSTILE, is_sound, page, signed_in, text
+from tests.unit.api.pages import HOSTILE, assert_sound, page, signed_in, text
 from tests.world import ACCOUNT, ANA, BEN, World
 
 CLEO = Actor(person="cleo", method=Method.OS_USER)
@@ -88,7 +88,7 @@ def test_every_entry_comes_once_the_newest_first_with_its_hash(stage: Stage) -> 
     assert f"{2**70}" in html
     before, hashed = unescape(html.split("<pre>")[1].split("</pre>")[0]).split("\n", 1)
     assert hashlib.sha256(f"{before}\n{hashed}".encode()).hexdigest() == head["hash"], "what is shown is what was hashed"
-    is_sound(page(stage, "/ledger").text)
+    assert_sound(page(stage, "/ledger").text)
 
 
 def test_one_kind_or_person_is_found_behind_all_others(stage: Stage) -> None:
@@ -171,7 +171,7 @@ def test_what_entries_say_is_text(stage: Stage) -> None:
             stage.world.now, whole, {"person": whole, "record": whole, "x": {whole: [whole, "\ud800"]}, "long": "y" * 100_000}
         )
     html = page(stage, "/ledger").text
-    is_sound(html)
+    assert_sound(html)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert len(html.encode()) < 300_000
-    is_sound(page(stage, "/ledger?kind=%3Cscript%3E&person=%E2%80%AE").text)
+    assert_sound(page(stage, "/ledger?kind=%3Cscript%3E&person=%E2%80%AE").text)

@@ -15,9 +15,8 @@ from driftwatch.domain.change import ChangeRecord, ChangeState, Target
 from driftwatch.domain.snapshot import GapReason
 from driftwatch.operations import approvals, baselines, exceptions, findings, register, waiting
 from tests.builders import record
-from tests.unit.api.browser import Read, assert_sound
 from tests.unit.api.caller import Stage
-from tests.unit.api.test_pages_findings import HOSTILE, page, signed_in
+from tests.unit.api.pages import HOSTILE, Read, assert_sound, page, signed_in
 from tests.world import ACCOUNT, ANA, BEN, BUCKETS, GROUPS, World, settled_world
 
 CLEO = Actor(person="cleo", method=Method.OS_USER)

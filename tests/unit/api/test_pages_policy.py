@@ -15,9 +15,8 @@ from driftwatch.documents import policies
 from driftwatch.domain.access import Role
 from driftwatch.domain.authorization.meanings import RULE_MEANINGS
 from driftwatch.domain.authorization.rules import RULE_NAMES
-from tests.unit.api.browser import assert_sound
 from tests.unit.api.caller import Stage
-from tests.unit.api.test_pages_findings import HOSTILE, form, page, signed_in
+from tests.unit.api.pages import HOSTILE, assert_sound, form, page, signed_in
 from tests.world import ACCOUNT, ANA, BEN, GROUPS, PEOPLE, World, settled_world
 
 OTHER = "222222222222"
