@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, TextClause, delete, func, insert, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, TextClause, delete, func, insert, literal, select, tuple_, update
 
 from driftwatch.domain import codec
 from driftwatch.domain.decision import Decision, Effect, Verdict
@@ -90,7 +90,9 @@ class SqlFindings:
     def tally(self, wanted: FindingSelection) -> Mapping[tuple[str, str], int]:
         """How many of them there are, by (state, current verdict)."""
         group = (findings.c.state, findings.c.verdict_current)
-        counted = select(*group, func.count().label("number")).join(cells).where(*_criteria(wanted)).group_by(*group)
+        counted = select(*group, func.count().label("number")).select_from(findings).where(*_criteria(wanted)).group_by(*group)
+        if wanted.accounts is not None or wanted.regions or wanted.types:
+            counted = counted.join(cells)
         return {(row.state, row.verdict_current): row.number for row in self._session.all(counted)}
 
     def days(self, since: datetime, accounts: Collection[str] | None = None) -> Mapping[str, tuple[int, int]]:
@@ -100,7 +102,9 @@ class SqlFindings:
 
     def _by_day(self, column: ColumnElement[datetime], since: datetime, accounts: Collection[str] | None) -> Mapping[str, int]:
         day = utc_day(column)
-        counted = select(day.label("day"), func.count().label("number")).select_from(findings).where(column >= since).group_by(day)
+        counted: Select[Any] = (
+            select(day.label("day"), func.count().label("number")).select_from(findings).where(column >= since).group_by(day)
+        )
         if accounts is not None:
             counted = counted.join(cells).where(cells.c.account.in_(accounts))
         return {row.day: row.number for row in self._session.all(counted)}

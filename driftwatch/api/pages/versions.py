@@ -23,6 +23,8 @@ from driftwatch.operations.outlook import Outlook, outlook
 
 routes: Final = PageRoutes()
 ON_A_PAGE: Final = 20
+CELLS_AT_ONCE: Final = 25
+"""Cells that one page looks into for differences."""
 LISTED: Final = 50
 """Of what a version leaves out, takes up or changes, before the page only counts."""
 MOST_RISKS: Final = 100
@@ -47,7 +49,7 @@ def show(request: Request, caller: Asking, version_id: str, against: Against = "
         request,
         "version.html",
         caller=caller,
-        version=describe.version_document(version),
+        held=describe.version_document(version),
         cells=[{"cell": str(part.cell), "resources": part.count} for part in version.cells if access.reads(caller, part.cell)],
         removed=[str(cell) for cell in version.removed if access.reads(caller, cell)],
         size=size,
@@ -125,7 +127,13 @@ def _differences(
     else:
         one, other = version.parent or "", version.id
     found, following = baseline_views.page_of_differences(
-        caller.installation, one or None, other, after=access.place(after), limit=ON_A_PAGE, shown=lambda cell: access.reads(caller, cell)
+        caller.installation,
+        one or None,
+        other,
+        after=access.place(after),
+        limit=ON_A_PAGE,
+        shown=lambda cell: access.reads(caller, cell),
+        most_cells=CELLS_AT_ONCE,
     )
     documents = [describe_baselines.resource_diff_document(item) for item in found]
     return cutting.differences(documents), access.place_cursor(*following) if following else None
