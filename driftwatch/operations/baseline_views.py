@@ -187,7 +187,7 @@ class _Compared:
         if other and other.parent == version_id:
             own = {part.cell: part for part in other.cells}
             return cls(version=version_id, other=other_id, before={}, after=own, changed=tuple(sorted({*own, *other.removed})))
-        before = uow.baselines.cells(version_of(uow, version_id).id) if version_id else {}
+        before = _cells_of(uow, version_id) if version_id else {}
         return cls(version=version_id, other=other_id, before=before, after=uow.baselines.cells(other.id) if other else None)
 
     @property
@@ -207,6 +207,11 @@ class _Compared:
         rules = _rules(uow, part.shape) if part else Normalisation()
         wanted = [(entry for entry in side if entry.id > beyond) for side in (old, new)]
         yield from _cell(uow, cell, wanted[0], wanted[1], rules)
+
+
+def _cells_of(uow: UnitOfWork, version_id: str) -> Mapping[Cell, BaselineCell]:
+    """All cells of the version; raises NotFoundError where there is none."""
+    return uow.baselines.cells(version_id) or uow.baselines.cells(version_of(uow, version_id).id)
 
 
 def _same(one: BaselineCell | None, other: BaselineCell | None) -> bool:
