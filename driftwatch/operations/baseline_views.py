@@ -178,16 +178,23 @@ class _Compared:
     other: str | None
     before: Mapping[Cell, BaselineCell]
     after: Mapping[Cell, BaselineCell] | None
+    changed: tuple[Cell, ...] | None = None
 
     @classmethod
     def of(cls, uow: UnitOfWork, version_id: str | None, other_id: str | None) -> _Compared:
-        before = uow.baselines.cells(version_of(uow, version_id).id) if version_id else {}
-        after = uow.baselines.cells(version_of(uow, other_id).id) if other_id else None
-        return cls(version=version_id, other=other_id, before=before, after=after)
+        """Of a version and its parent only the cells are loaded that the version changed; it says so itself."""
+        other = version_of(uow, other_id) if other_id else None
+        if other and other.parent == version_id:
+            own = {part.cell: part for part in other.cells}
+            return cls(version=version_id, other=other_id, before={}, after=own, changed=tuple(sorted({*own, *other.removed})))
+        before = _cells_of(uow, version_id) if version_id else {}
+        return cls(version=version_id, other=other_id, before=before, after=uow.baselines.cells(other.id) if other else None)
 
     @property
     def cells(self) -> list[Cell]:
         """Those that may differ, in their order."""
+        if self.changed is not None:
+            return list(self.changed)
         if self.after is None:
             return sorted(self.before)
         return [cell for cell in sorted({*self.before, *self.after}) if not _same(self.before.get(cell), self.after.get(cell))]
@@ -195,11 +202,16 @@ class _Compared:
     def of_cell(self, uow: UnitOfWork, cell: Cell, beyond: str = "") -> Iterator[ResourceDiff]:
         """The resources that differ, ordered by id, from after the id `beyond` on."""
         new = uow.baselines.entries(self.other, cell) if self.other else entries_of(uow.observations.present(cell))
-        old = uow.baselines.entries(self.version, cell) if self.version and cell in self.before else iter(())
+        old = uow.baselines.entries(self.version, cell) if self.version else iter(())
         part = self.before.get(cell) or (self.after or {}).get(cell)
         rules = _rules(uow, part.shape) if part else Normalisation()
         wanted = [(entry for entry in side if entry.id > beyond) for side in (old, new)]
         yield from _cell(uow, cell, wanted[0], wanted[1], rules)
+
+
+def _cells_of(uow: UnitOfWork, version_id: str) -> Mapping[Cell, BaselineCell]:
+    """All cells of the version; raises NotFoundError where there is none."""
+    return uow.baselines.cells(version_id) or uow.baselines.cells(version_of(uow, version_id).id)
 
 
 def _same(one: BaselineCell | None, other: BaselineCell | None) -> bool:

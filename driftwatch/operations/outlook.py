@@ -13,7 +13,7 @@ from driftwatch.domain.decision import AWAITING, Verdict
 from driftwatch.operations.approvals import approval_of, as_disposed_of, same_person, with_dispositions
 from driftwatch.operations.installation import Installation
 
-MOST_FORESEEN: Final = 500
+MOST_FORESEEN: Final = 100
 """Drifts that a version takes up and that are looked at one by one for this."""
 _NEEDS_NOBODY: Final = frozenset(verdict.value for verdict in (*AWAITING, Verdict.NOT_CONTROLLED))
 

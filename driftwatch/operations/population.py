@@ -15,8 +15,10 @@ from driftwatch.domain.activity import ActivitySourceStatus, CallClass, Fate, Po
 from driftwatch.domain.authorization.identity import Identities
 from driftwatch.domain.blinding import blind_cells
 from driftwatch.domain.drift import DriftKind
+from driftwatch.domain.finding import LIVE
 from driftwatch.domain.report import ActivityMeasure
 from driftwatch.domain.resource import Cell
+from driftwatch.domain.selection import FindingSelection
 from driftwatch.operations import blindness
 from driftwatch.operations.installation import Installation
 from driftwatch.ports import ActivitySource, UnitOfWork
@@ -65,8 +67,7 @@ def measure(installation: Installation, cells: Sequence[Cell]) -> ActivityMeasur
     with installation.store.read() as uow:
         days = uow.activity.population(_day(now - SHOWN), _day(now))
         sources = {source.name: source for source in uow.activity.sources()}
-        live = [item.id for item in uow.findings.standings()]
-        explained = {id_ for start in range(0, len(live), PORTION) for id_ in uow.activity.explained(live[start : start + PORTION])}
+        live, explained = sum(uow.findings.tally(FindingSelection(states=tuple(LIVE))).values()), uow.activity.explained_live()
         names = uow.activity.principals(now - SHOWN)
         drifts = blindness.blinding_now(uow)
     configured = installation.activity_sources
@@ -75,8 +76,8 @@ def measure(installation: Installation, cells: Sequence[Cell]) -> ActivityMeasur
         synced={source.name: sources[source.name].last_success_at if source.name in sources else None for source in configured},
         complete_until={source.name: _complete_until(source, sources.get(source.name)) for source in configured if source.accounts},
         population=totals(days),
-        attributed=len(explained),
-        unattributed=len(live) - len(explained),
+        attributed=explained,
+        unattributed=live - explained,
         unresolved=sum(1 for name in names if not (people.knows(name) or people.is_pipeline(name) or name.endswith(".amazonaws.com"))),
         blind=blindness.blinding_drifts(drifts),
         blind_cells=len(blind_cells(cells, drifts)),

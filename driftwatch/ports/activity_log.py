@@ -66,6 +66,9 @@ class ActivityLog(Protocol):
     def explained(self, finding_ids: Collection[str]) -> set[str]:
         """Those of the findings that at least one event belongs to."""
 
+    def explained_live(self) -> int:
+        """How many live findings at least one event belongs to."""
+
     def principals(self, since: datetime) -> Mapping[str, int]:
         """How many configuration changes since then each principal made, as the log names it; those without a name under ``""``."""
 

@@ -17,8 +17,9 @@ from driftwatch.stores.activity_sources import SqlActivitySources
 from driftwatch.stores.activity_values import SqlActivityValues
 from driftwatch.stores.columns import Micros
 from driftwatch.stores.schema import activities as table
-from driftwatch.stores.schema import activity_names, activity_principals, activity_sessions
+from driftwatch.stores.schema import activity_names, activity_principals, activity_sessions, findings
 from driftwatch.stores.schema.activity import CHANGES_ONLY, DENIED_ONLY, EXPLAINING_ONLY, PENDING_ONLY
+from driftwatch.stores.schema.judged import LIVE_ONLY
 from driftwatch.stores.session import Session, chunks
 
 _FOUND_AT_MOST = 10_000
@@ -202,6 +203,12 @@ class SqlActivityLog(SqlActivitySources):
             mine = select(table.c.finding).where(table.c.finding.in_(chunk), EXPLAINING_ONLY).distinct()
             found.update(row.finding for row in self._session.all(mine))
         return found
+
+    def explained_live(self) -> int:
+        """How many live findings at least one event belongs to."""
+        belongs = select(table.c.event).where(table.c.finding == findings.c.id, EXPLAINING_ONLY).exists()
+        row = self._session.one(select(func.count().label("number")).select_from(findings).where(LIVE_ONLY, belongs))
+        return int(row.number) if row else 0
 
     def principals(self, since: datetime) -> Mapping[str, int]:
         """How many configuration changes since then each principal made, as the log names it; those without a name under ``""``."""

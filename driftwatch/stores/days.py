@@ -17,12 +17,12 @@ class utc_day(FunctionElement[str]):  # noqa: N801 - it reads as a function of S
     inherit_cache = True
 
 
-@compiles(utc_day, "sqlite")  # type: ignore[no-untyped-call, untyped-decorator]
+@compiles(utc_day, "sqlite")
 def _sqlite(element: utc_day, compiler: SQLCompiler, **more: Any) -> str:
     """There a time is text that begins with its day."""
     return f"substr({compiler.process(element.clauses, **more)}, 1, 10)"
 
 
-@compiles(utc_day, "postgresql")  # type: ignore[no-untyped-call, untyped-decorator]
+@compiles(utc_day, "postgresql")
 def _postgresql(element: utc_day, compiler: SQLCompiler, **more: Any) -> str:
     return f"to_char({compiler.process(element.clauses, **more)} AT TIME ZONE 'UTC', 'YYYY-MM-DD')"

@@ -90,7 +90,9 @@ class SqlFindings:
     def tally(self, wanted: FindingSelection) -> Mapping[tuple[str, str], int]:
         """How many of them there are, by (state, current verdict)."""
         group = (findings.c.state, findings.c.verdict_current)
-        counted = select(*group, func.count().label("number")).join(cells).where(*_criteria(wanted)).group_by(*group)
+        counted = select(*group, func.count().label("number")).select_from(findings).where(*_criteria(wanted)).group_by(*group)
+        if wanted.accounts is not None or wanted.regions or wanted.types:
+            counted = counted.join(cells)
         return {(row.state, row.verdict_current): row.number for row in self._session.all(counted)}
 
     def days(self, since: datetime, accounts: Collection[str] | None = None) -> Mapping[str, tuple[int, int]]:
@@ -99,10 +101,11 @@ class SqlFindings:
         return {day: (opened.get(day, 0), closed.get(day, 0)) for day in sorted({*opened, *closed})}
 
     def _by_day(self, column: ColumnElement[datetime], since: datetime, accounts: Collection[str] | None) -> Mapping[str, int]:
-        day = utc_day(column)
-        counted = select(day.label("day"), func.count().label("number")).select_from(findings).where(column >= since).group_by(day)
+        group: tuple[ColumnElement[Any], ...] = (utc_day(column).label("day"),)
+        counted = select(*group, func.count().label("number")).select_from(findings).where(column >= since).group_by(*group)
         if accounts is not None:
-            counted = counted.join(cells).where(cells.c.account.in_(accounts))
+            within = select(cells.c.cell).where(cells.c.account.in_(accounts))  # joined, SQLite reads all findings anew for each cell
+            counted = counted.where(findings.c.cell.in_(within))
         return {row.day: row.number for row in self._session.all(counted)}
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[Finding]:

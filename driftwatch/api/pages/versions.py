@@ -23,6 +23,8 @@ from driftwatch.operations.outlook import Outlook, outlook
 
 routes: Final = PageRoutes()
 ON_A_PAGE: Final = 20
+CELLS_AT_ONCE: Final = 15
+"""Cells that one page looks into for differences."""
 LISTED: Final = 50
 """Of what a version leaves out, takes up or changes, before the page only counts."""
 MOST_RISKS: Final = 100
@@ -42,14 +44,15 @@ def show(request: Request, caller: Asking, version_id: str, against: Against = "
     version = access.version_for(caller, version_id)
     known = outlook(caller.installation, version, caller.actor)
     differing, following = _differences(caller, version, known, against, after)
+    readable = access.reader(caller)
     size = baseline_views.size(caller.installation, version.id)
     return site.page(
         request,
         "version.html",
         caller=caller,
-        version=describe.version_document(version),
-        cells=[{"cell": str(part.cell), "resources": part.count} for part in version.cells if access.reads(caller, part.cell)],
-        removed=[str(cell) for cell in version.removed if access.reads(caller, cell)],
+        held=describe.version_document(version),
+        cells=[part for part in version.cells if readable(part.cell)],
+        removed=[cell for cell in version.removed if readable(cell)],
         size=size,
         listed=LISTED,
         stale=known.stale and version.state in (BaselineState.CAPTURED, BaselineState.PROPOSED),
@@ -125,7 +128,13 @@ def _differences(
     else:
         one, other = version.parent or "", version.id
     found, following = baseline_views.page_of_differences(
-        caller.installation, one or None, other, after=access.place(after), limit=ON_A_PAGE, shown=lambda cell: access.reads(caller, cell)
+        caller.installation,
+        one or None,
+        other,
+        after=access.place(after),
+        limit=ON_A_PAGE,
+        shown=access.reader(caller),
+        most_cells=CELLS_AT_ONCE,
     )
     documents = [describe_baselines.resource_diff_document(item) for item in found]
     return cutting.differences(documents), access.place_cursor(*following) if following else None

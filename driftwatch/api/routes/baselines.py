@@ -83,7 +83,8 @@ def show(caller: Asking, version_id: VersionId) -> Response:
     """One version with what it says of each cell; its ETag is the content hash, which an approval names."""
     version = access.version_for(caller, version_id)
     _, cells = baseline_views.show(caller.installation, version.id)
-    shown = {cell: part for cell, part in cells.items() if access.reads(caller, cell)}
+    readable = access.reader(caller)
+    shown = {cell: part for cell, part in cells.items() if readable(cell)}
     return answer(describe_baselines.whole_version_document(version, shown), headers={"ETag": f'"{version.content_hash}"'})
 
 
@@ -100,7 +101,7 @@ def diff(
     version = access.version_for(caller, version_id)
     other = None if against == "world" else access.version_for(caller, against).id
     found, following = baseline_views.page_of_differences(
-        caller.installation, version.id, other, after=access.place(cursor), limit=limit, shown=lambda cell: access.reads(caller, cell)
+        caller.installation, version.id, other, after=access.place(cursor), limit=limit, shown=access.reader(caller)
     )
     documents = [describe_baselines.resource_diff_document(item) for item in found]
     return tagged(request, {"resources": documents, "next": access.place_cursor(*following) if following else None})

@@ -33,12 +33,17 @@ findings = Table(
     Column("due_at", UtcTime, index=True),
     Column("first_seen", UtcTime, nullable=False),
     Column("last_seen", UtcTime, nullable=False),
-    Column("closed_at", UtcTime, index=True),
+    Column("closed_at", UtcTime),
     Column("previous_id", SafeText),
     Index("uq_findings_live", "baseline", "cell", "resource_id", unique=True, sqlite_where=LIVE_ONLY, postgresql_where=LIVE_ONLY),
     Index("ix_findings_resource", "baseline", "cell", "resource", "first_seen"),
-    Index("ix_findings_first_seen_id", "first_seen", "id"),
-    Index("ix_findings_live_seen", "first_seen", "id", sqlite_where=LIVE_ONLY, postgresql_where=LIVE_ONLY),
+    Index("ix_findings_first_seen_id", "first_seen", "id", "cell"),
+    Index("ix_findings_closed_at", "closed_at", "cell"),
+    Index(
+        *("ix_findings_live_seen", "first_seen", "id", "state", "verdict_current", "cell"),
+        sqlite_where=LIVE_ONLY,
+        postgresql_where=LIVE_ONLY,
+    ),
     Index("ix_findings_unsettled", "id", sqlite_where=UNSETTLED_ONLY, postgresql_where=UNSETTLED_ONLY),
 )
 

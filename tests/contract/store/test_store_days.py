@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from driftwatch.domain.activity import Fate
 from driftwatch.domain.baseline import BaselineState, IncludedDrift
 from driftwatch.domain.finding import FindingState
 from driftwatch.domain.scan import Scan, ScanStatus
 from driftwatch.domain.selection import FindingSelection
 from driftwatch.stores.store import SqlStore
-from tests.contract.store.samples import cell, entries, finding, version
+from tests.contract.store.samples import T0, activity, cell, entries, finding, version
 
 LAST_OF_FEBRUARY = datetime(2026, 2, 28, 23, 59, 59, 999999, tzinfo=UTC)
 FIRST_OF_MARCH = datetime(2026, 3, 1, tzinfo=UTC)
@@ -81,3 +82,12 @@ def test_heads_are_pages_without_what_the_versions_take_up(store: SqlStore) -> N
             whole = work.baselines.page("main", states, after, 2)
             assert work.baselines.heads("main", states, after, 2) == [replace(item, included=()) for item in whole]
             assert whole[0].included
+
+
+def test_live_findings_that_a_call_explains_are_counted(store: SqlStore) -> None:
+    fill(store)
+    with store.write() as work:
+        work.activity.add("trail", [activity("e1"), activity("e2"), activity("e3")], T0)
+        work.activity.settle(dict.fromkeys(("e1", "e2", "e3"), Fate.MATCHED), {"e1": "f-b", "e2": "f-b", "e3": "f-a"})
+    with store.read() as work:
+        assert work.activity.explained_live() == 1, "f-a is closed, and two calls explain f-b"

@@ -6,6 +6,8 @@ import re
 from html.parser import HTMLParser
 from itertools import pairwise
 
+from driftwatch import __version__
+
 _INPUTS = ("input", "select", "textarea")
 _VOID = ("input", "meta", "link", "br", "img", "rect", "line")
 
@@ -40,6 +42,7 @@ class Read(HTMLParser):
 def assert_sound(text: str) -> None:
     """No markup but our own, nothing inline, labels, headings in order, tables that scroll."""
     read = Read(text)
+    assert f"<footer>driftwatch {__version__} " in text
     for tag, attributes in read.tags:
         assert tag not in ("img", "style", "iframe", "object", "base")
         assert not [name for name in attributes if name.startswith("on") or name == "style"], (tag, attributes)

@@ -116,6 +116,7 @@ def test_the_tutorial_runs_as_it_stands_there(stage: Stage) -> None:
     assert answer.status_code == 200
     assert_sound(answer.text)
     assert "<strong>0 failed</strong>" in answer.text
+    assert "\\u000d" not in answer.text, "it can be sent again"
 
 
 def test_a_case_that_fails_says_what_was_expected_and_found(stage: Stage) -> None:
