@@ -1,4 +1,4 @@
-"""The API's list of findings with few and with very many of them, against a bare route that returns the same bytes."""
+"""The API's list of findings with few and with very many of them, against a bare route that returns the same bytes; and every page."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from sqlalchemy import insert, select
 
 from driftwatch.api.app import protected
 from driftwatch.api.server import Listener
+from driftwatch.api.site import PAGES
 from driftwatch.stores.schema import decisions, findings
 from tests.benchmarks.world import Bench, Line, Table, at_most
 from tests.unit.api.caller import Stage
@@ -25,6 +26,9 @@ from tests.world import GROUPS, settled_world
 SIZES: Final = (100, 100_000)
 QUICK: Final = (100, 10_000)
 REQUESTS: Final = 200
+PAGE_REQUESTS: Final = 30
+MOST_MS, MOST_BYTES = 200.0, 300_000
+"""What a page may take of the server's time, and of a line."""
 PATH: Final = "/api/v1/findings"
 QUERIES: Final = {"first page": "", "of one account": "&account=111111111111", "of a verdict": "&verdict=unauthorized"}
 
@@ -46,6 +50,7 @@ def run(bench: Bench) -> Table:
         stage = _stage(bench.folder / f"api-{size}.db", size)
         with closing(stage.world.store), _served(stage) as (host, headers):
             paces[size] = {name: _pace(host, f"{PATH}?limit=50{query}", headers) for name, query in QUERIES.items()}
+            pages = [_page(host, name, path, size, stage.secret("cleo")) for path, name in (*PAGES, ("/exceptions", "Exceptions"))]
     with _bare(paces[many]["first page"].body) as host:
         bare = _pace(host, "/bare", {})
     lines.append(_line("a bare route, the same bytes", bare))
@@ -55,6 +60,7 @@ def run(bench: Bench) -> Table:
         lines.append(_line(f"{name}, {many:,} findings", large, bare))
         ratio = small.per_second / large.per_second
         lines.append(Line(what=f"{name}: few against many", measured="", ratio=ratio, against="requests a second", **at_most(1.5, ratio)))
+    lines += pages
     return Table(
         title="API: the list of findings, 50 a page",
         lines=lines,
@@ -66,6 +72,14 @@ def _line(what: str, pace: Pace, bare: Pace | None = None) -> Line:
     ratio = bare.per_second / pace.per_second if bare else None
     measured = f"{pace.per_second:,.0f}/s, p99 {pace.p99_ms:.1f} ms"
     return Line(what=what, measured=measured, ratio=ratio, against="the bare route's pace" if bare else "")
+
+
+def _page(host: str, name: str, path: str, size: int, token: str) -> Line:
+    """A page as an administrator gets it, who sees everything. It has 200 ms and 300 KB."""
+    pace = _pace(host, path, {"Authorization": f"Bearer {token}", "Accept": "text/html"}, PAGE_REQUESTS)
+    assert len(pace.body) <= MOST_BYTES, (name, len(pace.body))
+    measured = f"p99 {pace.p99_ms:.0f} ms, {len(pace.body) / 1000:.0f} KB"
+    return Line(what=f"page {name}, {size:,} findings", measured=measured, ratio=pace.p99_ms, against="ms", **at_most(MOST_MS, pace.p99_ms))
 
 
 def _stage(file: Path, number: int) -> Stage:
@@ -119,14 +133,14 @@ def _bare(body: bytes) -> Iterator[str]:
         listener.stop()
 
 
-def _pace(host: str, path: str, headers: dict[str, str]) -> Pace:
+def _pace(host: str, path: str, headers: dict[str, str], requests: int = REQUESTS) -> Pace:
     with closing(http.client.HTTPConnection(host, timeout=30)) as connection:
         took: list[float] = []
-        for _ in range(REQUESTS):
+        for _ in range(requests):
             started = time.perf_counter()
             connection.request("GET", path, headers=headers)
             reply = connection.getresponse()
             body = reply.read()
             took.append(time.perf_counter() - started)
             assert reply.status == 200, (reply.status, body)
-    return Pace(per_second=REQUESTS / sum(took), p99_ms=quantiles(took, n=100)[98] * 1000, body=body)
+    return Pace(per_second=requests / sum(took), p99_ms=quantiles(took, n=100)[98] * 1000, body=body)

@@ -19,7 +19,15 @@ from tests.deploy.tools import found
 from tests.unit.api.caller import Stage
 from tests.world import ACCOUNT, ANA, GROUPS, World, settled_world
 
-FLAGS = ("no-sandbox", "disable-gpu", "disable-quic", "disable-background-networking", "disable-component-update", "disable-sync")
+FLAGS = (
+    "no-sandbox",
+    "disable-gpu",
+    "disable-dev-shm-usage",
+    "disable-quic",
+    "disable-background-networking",
+    "disable-component-update",
+    "disable-sync",
+)
 """It may run as root in a container, and shall ask nobody but us."""
 
 

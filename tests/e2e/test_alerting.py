@@ -40,7 +40,7 @@ from tests.moto_server import moto_server
 pytestmark = pytest.mark.slow
 
 ACCOUNT, REGION, QUEUE = "123456789012", "eu-west-1", "AWS::SQS::Queue"
-SCRAPE_S: Final = 3
+SCRAPE_S: Final = 5
 EVALUATE_S: Final = 1
 RESEND_S: Final = 10
 """The shortest that the notifier takes."""
