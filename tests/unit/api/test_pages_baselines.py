@@ -136,7 +136,9 @@ def test_whoever_proposed_it_reads_why_there_is_no_form(stage: Stage, world: Wor
     answer = post(stage, ANA, f"/baselines/versions/{new.id}/approve", seen=new.content_hash)
     assert answer.status_code == 403
     mine = baselines.propose(world.installation, baselines.capture(world.installation, "production", CLEO).id, CLEO)
-    assert "You proposed it" in shown(stage, CLEO, f"/baselines/versions/{mine.id}")
+    text = shown(stage, CLEO, f"/baselines/versions/{mine.id}")
+    assert "You proposed it" in text
+    assert f"{mine.id}/approve" not in text, "an admin neither"
     refused = post(stage, CLEO, f"/baselines/versions/{mine.id}/approve", seen=mine.content_hash)
     assert refused.status_code == 403
     assert "nobody approves their own" in refused.text
