@@ -31,8 +31,9 @@ FLAGS = (
 """It may run as root in a container, and shall ask nobody but us."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One for each module: while it is open an event loop runs in this thread, which tests elsewhere may not have."""
     where = found("chromium", "chromium-browser")
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(executable_path=where, args=[f"--{flag}" for flag in FLAGS])
